@@ -1,0 +1,182 @@
+"""The append-only record of what was decided, what turned out, and who let what go out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from components.common.errors import unavailable
+from components.common.records import Decision, Event, EventKind, Outcome, Shadow
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS decisions (
+    seq INTEGER PRIMARY KEY, decision_id TEXT NOT NULL UNIQUE, domain TEXT NOT NULL,
+    subject_id TEXT NOT NULL, entity_id TEXT NOT NULL, event_timestamp TEXT NOT NULL,
+    recorded_at TEXT NOT NULL, model TEXT NOT NULL, version TEXT, digest TEXT, arm TEXT NOT NULL,
+    score REAL, decision TEXT NOT NULL, latency_ms REAL NOT NULL, error TEXT,
+    request TEXT NOT NULL, features TEXT NOT NULL, answer TEXT NOT NULL,
+    UNIQUE (domain, subject_id)) STRICT;
+CREATE INDEX IF NOT EXISTS decisions_by_event ON decisions (domain, event_timestamp);
+CREATE INDEX IF NOT EXISTS decisions_by_model ON decisions (model, recorded_at);
+CREATE TABLE IF NOT EXISTS shadows (
+    seq INTEGER PRIMARY KEY, decision_id TEXT NOT NULL, model TEXT NOT NULL, version TEXT NOT NULL,
+    score REAL, decision TEXT, latency_ms REAL NOT NULL, error TEXT, recorded_at TEXT NOT NULL,
+    UNIQUE (decision_id, model, version)) STRICT;
+CREATE INDEX IF NOT EXISTS shadows_by_version ON shadows (model, version, recorded_at);
+CREATE TABLE IF NOT EXISTS outcomes (
+    seq INTEGER PRIMARY KEY, domain TEXT NOT NULL, subject_id TEXT NOT NULL, label INTEGER NOT NULL,
+    known_at TEXT NOT NULL, source TEXT NOT NULL, recorded_at TEXT NOT NULL,
+    UNIQUE (domain, subject_id, known_at, source)) STRICT;
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,
+    actor TEXT NOT NULL, recorded_at TEXT NOT NULL, version TEXT, body TEXT NOT NULL,
+    UNIQUE (kind, model, key)) STRICT;
+"""
+_APPEND_ONLY = "".join(
+    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
+    for table in ("decisions", "shadows", "outcomes", "events")
+    for verb in ("update", "delete")
+)
+_TABLES: dict[type, str] = {
+    Decision: "decisions",
+    Shadow: "shadows",
+    Outcome: "outcomes",
+    Event: "events",
+}
+Record = Decision | Shadow | Outcome | Event
+R = TypeVar("R", Decision, Shadow, Outcome, Event)
+
+
+class Ledger:
+    """The record on SQLite (WAL, fsynced). Safe to share between threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA + _APPEND_ONLY)
+        except (sqlite3.Error, OSError) as error:
+            raise _not_written(error) from error
+        self._db.row_factory = sqlite3.Row
+
+    def close(self) -> None:
+        """Close the file; the ledger cannot be used afterwards."""
+        self._db.close()
+
+    def append(self, records: Sequence[Record]) -> list[bool]:
+        """Write records in one transaction, durable on return; False where one was there already.
+
+        Raises `FinloopError("ledger_unavailable")` and writes nothing where the disk refuses.
+        """
+        with self._lock, self._transaction():
+            return [self._insert(record) for record in records]
+
+    def decision(self, decision_id: str) -> Decision | None:
+        """The decision of that id."""
+        return next(self.decisions("decision_id = ?", decision_id), None)
+
+    def decision_on(self, domain: str, subject_id: str) -> Decision | None:
+        """What was decided on a subject."""
+        return next(self.decisions("domain = ? AND subject_id = ?", domain, subject_id), None)
+
+    def decisions(self, where: str = "TRUE", *values: object) -> Iterator[Decision]:
+        """Decisions in the order of writing; `where` is SQL of ours with `?` for each value."""
+        return self._select(Decision, where, values)
+
+    def shadows(self, where: str = "TRUE", *values: object) -> Iterator[Shadow]:
+        """Shadow scores in the order of writing."""
+        return self._select(Shadow, where, values)
+
+    def outcomes(self, where: str = "TRUE", *values: object) -> Iterator[Outcome]:
+        """Outcomes in the order of writing."""
+        return self._select(Outcome, where, values)
+
+    def events(self, kind: EventKind | None = None, model: str | None = None) -> list[Event]:
+        """Events in the order of writing, of one kind and model where given."""
+        return list(
+            self._select(
+                Event, "kind = ifnull(?, kind) AND model = ifnull(?, model)", (kind, model)
+            )
+        )
+
+    def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of a read-only query of ours with `?` for each value."""
+        with self._lock:
+            return [dict(row) for row in self._db.execute(sql, values)]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise _not_written(error) from error
+
+    def _insert(self, record: Record) -> bool:
+        row = {name: _to_sql(value) for name, value in asdict(record).items()}
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        table = _TABLES[type(record)]
+        cursor = self._db.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING",  # noqa: S608 - names of our own dataclasses
+            tuple(row.values()),
+        )
+        return cursor.rowcount == 1
+
+    def _select(self, kind: type[R], where: str, values: Sequence[object]) -> Iterator[R]:
+        names = ", ".join(field.name for field in fields(kind))
+        sql = f"SELECT {names} FROM {_TABLES[kind]} WHERE {where} ORDER BY seq"  # noqa: S608 - `where` is ours
+        with self._lock:
+            rows = self._db.execute(sql, [_to_sql(value) for value in values]).fetchall()
+        return (_from_sql(kind, row) for row in rows)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: the same value has the same bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _not_written(error: Exception) -> Exception:
+    return unavailable(
+        "ledger_unavailable",
+        f"The ledger cannot be written ({error}), so nothing was decided; free its disk and retry.",
+    )
+
+
+def _to_sql(value: object) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="microseconds")
+        case bool():
+            return int(value)
+        case dict():
+            return canonical_json(value)
+        case _:
+            return value
+
+
+def _from_sql(kind: type[R], row: sqlite3.Row) -> R:
+    values: dict[str, Any] = dict(row)
+    for name in ("event_timestamp", "recorded_at", "known_at"):
+        if name in values:
+            values[name] = datetime.fromisoformat(values[name])
+    if kind is Event:
+        values["body"] = json.loads(values["body"])
+    if kind is Outcome:
+        values["label"] = bool(values["label"])
+    return kind(**values)

@@ -1,0 +1,86 @@
+"""What the ledger holds: decisions, shadow scores, outcomes, and events of a model's life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+EventKind = Literal[
+    "candidate",  # a version was evaluated and registered; body: digest, verdict, metrics
+    "approval",  # a candidate became a version of the production model
+    "refusal",  # a production version was not admitted; body: reasons
+    "rollout",  # a production version moved one stage; body: from, to, reasons, observations
+    "alias_restored",  # an alias moved by hand was put back
+    "drift",  # a window was judged; body: verdict, columns, reasons
+    "retrain",  # a pipeline was launched because of a verdict
+]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One answer, with all that is needed to give it again. Ids of people are pseudonyms."""
+
+    decision_id: str
+    domain: str
+    subject_id: str
+    """What was decided on (a transaction id); one decision per (domain, subject_id)."""
+    entity_id: str
+    """Whose it is: the pseudonym that the rollout arm is drawn from."""
+    event_timestamp: datetime
+    recorded_at: datetime
+    model: str
+    version: str | None
+    """Version of the arm that was drawn; None where no model was there."""
+    digest: str | None
+    arm: Literal["champion", "challenger", "none"]
+    score: float | None
+    """Calibrated probability that was answered."""
+    decision: str
+    latency_ms: float
+    error: str | None
+    """What went wrong in the drawn arm; the answer then came from the other one or from rules."""
+    request: str
+    features: str
+    answer: str
+    """Canonical JSON; `answer` is byte for byte what the caller got."""
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What the other version would have said to the same request, scored off the hot path."""
+
+    decision_id: str
+    model: str
+    version: str
+    score: float | None
+    decision: str | None
+    latency_ms: float
+    error: str | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What turned out to be true of a decided subject."""
+
+    domain: str
+    subject_id: str
+    label: bool
+    known_at: datetime
+    source: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step in the life of a model."""
+
+    kind: EventKind
+    model: str
+    key: str
+    """Names the event within its kind and model, so that recording it twice changes nothing."""
+    actor: str
+    recorded_at: datetime
+    version: str | None = None
+    body: dict[str, Any] = field(default_factory=dict)

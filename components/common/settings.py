@@ -1,0 +1,155 @@
+"""The one `Settings`: everything that differs between machines. Nothing is read at import."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from components.common.errors import bad_input
+
+TELEMETRY_OFF = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "FEAST_USAGE": "False",
+    "GX_ANALYTICS_ENABLED": "false",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "SCARF_NO_ANALYTICS": "true",
+    "MPLBACKEND": "Agg",
+}
+"""Environment under which every component stays silent about its use."""
+
+
+class Settings(BaseSettings):
+    """Settings of one installation, from the environment (`FINLOOP_…`)."""
+
+    model_config = SettingsConfigDict(env_prefix="FINLOOP_", frozen=True, extra="ignore")
+
+    home: Path = Path(".finloop")
+    """Folder under which the embedded profile writes everything."""
+    timezone: str = "Asia/Seoul"
+    """Calendar of hours, nights and midnights."""
+    pseudonym_key: SecretStr | None = None
+    """Key of the user and device pseudonyms; made and kept under `home` where not given."""
+    api_keys: dict[str, str] = Field(default_factory=dict)
+    """Caller → SHA-256 (hex) of its API key, as a JSON object."""
+
+    mlflow_uri: str | None = None
+    """Tracking server and registry of one's own; the embedded SQLite store where not given."""
+    mlflow_port: int = 5000
+    evidently_port: int = 8001
+    serving_port: int = 3000
+    """Ports on loopback; the next free one is taken where one is in use."""
+
+    kfp_host: str | None = None
+    kfp_token: SecretStr | None = None
+    kfp_namespace: str | None = None
+    """Kubeflow endpoint for `finloop run --on kubeflow`."""
+    image: str = "finloop:latest"
+    """Container image of the pipeline steps on Kubeflow."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        ZoneInfo(name)
+        return name
+
+    @property
+    def lake(self) -> Path:
+        """Contract tables: `lake/<table>/day=YYYY-MM-DD/*.parquet`."""
+        return self.home / "lake"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rows that were not let in, with their reasons."""
+        return self.home / "quarantine"
+
+    @property
+    def feature_tables(self) -> Path:
+        """Feature tables, one parquet file or folder per feature view."""
+        return self.home / "features"
+
+    @property
+    def feast(self) -> Path:
+        """Feast registry and online store."""
+        return self.home / "feast"
+
+    @property
+    def ledger(self) -> Path:
+        """The append-only record."""
+        return self.home / "ledger.db"
+
+    @property
+    def mlflow(self) -> Path:
+        """Embedded MLflow store and artifacts."""
+        return self.home / "mlflow"
+
+    @property
+    def mlflow_address(self) -> str:
+        """Tracking and registry address that clients use."""
+        return self.mlflow_uri or f"sqlite:///{self.mlflow / 'mlflow.db'}"
+
+    @property
+    def kfp(self) -> Path:
+        """Outputs, cache and logs of local pipeline runs."""
+        return self.home / "kfp"
+
+    @property
+    def serving(self) -> Path:
+        """Local model files and the manifest that the service follows."""
+        return self.home / "serving"
+
+    @property
+    def evidently(self) -> Path:
+        """Evidently workspace and HTML reports."""
+        return self.home / "evidently"
+
+    @property
+    def logs(self) -> Path:
+        """Output of the processes that Finloop starts."""
+        return self.home / "logs"
+
+    def pseudonym_secret(self) -> bytes:
+        """The key of the pseudonyms; drawn once and kept (mode 0600) where none is set."""
+        if self.pseudonym_key is not None:
+            return self.pseudonym_key.get_secret_value().encode()
+        path = self.home / "secrets" / "pseudonym.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh = path.with_suffix(f".{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32))
+            try:
+                os.link(fresh, path)  # the first of two concurrent starts wins, atomically
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text().strip().encode()
+
+
+def load_settings() -> Settings:
+    """Settings from the environment, and telemetry switched off for this process tree."""
+    os.environ.update(TELEMETRY_OFF)
+    try:
+        return Settings()
+    except (ValidationError, ValueError) as error:
+        raise bad_input("settings", _first_problem(error)) from None
+
+
+def _first_problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"A FINLOOP_ setting cannot be read: {error}."
+    problem = error.errors()[0]
+    name = "FINLOOP_" + "_".join(str(part) for part in problem["loc"]).upper()
+    return f"{name} cannot be used: {problem['msg']}."

@@ -1,0 +1,1 @@
+"""A synthetic company and the story of its loop."""

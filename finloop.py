@@ -1,0 +1,46 @@
+"""The front door: one command line that mounts each layer's own commands."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from components.common.errors import Exit, FinloopError
+
+COMMANDS = (
+    "components.common.commands",
+    "pipelines.commands",
+    "serving.commands",
+    "monitoring.commands",
+    "demo.commands",
+    "benchmarks.commands",
+)
+
+app = typer.Typer(
+    help="The machine-learning loop of a payments company.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for name in COMMANDS:
+    import_module(name).mount(app)
+
+
+def main() -> None:
+    """Run a command; an error is one sentence on standard error and an exit status."""
+    try:
+        app()
+    except FinloopError as error:
+        print(f"finloop: {error.message}", file=sys.stderr)  # noqa: T201
+        sys.exit(int(error.exit_status))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
+
+
+__all__ = ["Exit", "app", "main"]

@@ -1,0 +1,1 @@
+"""What happened afterwards, and what to do about it."""

@@ -1,0 +1,1 @@
+"""Order only: one pipeline per file."""

@@ -1,0 +1,1 @@
+"""Answers over HTTP, in milliseconds, each of them written down."""
