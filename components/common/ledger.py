@@ -69,7 +69,7 @@ class Ledger:
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA + _APPEND_ONLY)
         except (sqlite3.Error, OSError) as error:
-            raise _not_written(error) from error
+            raise _out_of_order(error) from error
         self._db.row_factory = sqlite3.Row
 
     def close(self) -> None:
@@ -112,21 +112,33 @@ class Ledger:
             )
         )
 
+    def decisions_after(self, position: int, limit: int) -> list[tuple[int, Decision]]:
+        """At most `limit` decisions written after `position`, each with its own position.
+
+        Positions grow in the order of commits, so a follower that keeps the last one misses none.
+        """
+        names = ", ".join(field.name for field in fields(Decision))
+        sql = f"SELECT seq, {names} FROM decisions WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our names
+        found = self.rows(sql, position, limit)
+        return [(row.pop("seq"), _from_sql(Decision, row)) for row in found]
+
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Rows of a read-only query of ours with `?` for each value."""
-        with self._lock:
-            return [dict(row) for row in self._db.execute(sql, values)]
+        bound = [_to_sql(value) for value in values]
+        with self._lock, _errors_in_one_sentence():
+            return [dict(row) for row in self._db.execute(sql, bound).fetchall()]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
+        with _errors_in_one_sentence():
             self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise _not_written(error) from error
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:  # also Ctrl-C: a lock left behind would stop every other writer
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
     def _insert(self, record: Record) -> bool:
         row = {name: _to_sql(value) for name, value in asdict(record).items()}
@@ -141,9 +153,7 @@ class Ledger:
     def _select(self, kind: type[R], where: str, values: Sequence[object]) -> Iterator[R]:
         names = ", ".join(field.name for field in fields(kind))
         sql = f"SELECT {names} FROM {_TABLES[kind]} WHERE {where} ORDER BY seq"  # noqa: S608 - `where` is ours
-        with self._lock:
-            rows = self._db.execute(sql, [_to_sql(value) for value in values]).fetchall()
-        return (_from_sql(kind, row) for row in rows)
+        return (_from_sql(kind, row) for row in self.rows(sql, *values))
 
 
 def canonical_json(value: object) -> str:
@@ -151,10 +161,22 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _not_written(error: Exception) -> Exception:
+@contextmanager
+def _errors_in_one_sentence() -> Iterator[None]:
+    """A file or disk that fails is told to people; a mistake of ours stays what it is."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.Error as error:
+        raise _out_of_order(error) from error
+
+
+def _out_of_order(error: Exception) -> Exception:
     return unavailable(
         "ledger_unavailable",
-        f"The ledger cannot be written ({error}), so nothing was decided; free its disk and retry.",
+        f"The ledger cannot be used ({error}), so nothing was written; "
+        "see that its disk has room and its file is whole, then retry.",
     )
 
 
@@ -170,8 +192,8 @@ def _to_sql(value: object) -> Any:
             return value
 
 
-def _from_sql(kind: type[R], row: sqlite3.Row) -> R:
-    values: dict[str, Any] = dict(row)
+def _from_sql(kind: type[R], row: dict[str, Any]) -> R:
+    values = dict(row)
     for name in ("event_timestamp", "recorded_at", "known_at"):
         if name in values:
             values[name] = datetime.fromisoformat(values[name])

@@ -1,0 +1,221 @@
+"""The ledger keeps what it was given: all of a transaction or none of it, for ever."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from components.common.errors import Exit, FinloopError
+from components.common.ledger import Ledger, canonical_json
+from components.common.records import Decision, Event, Outcome, Shadow
+
+WHEN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def decision(number: int, **changes: Any) -> Decision:
+    base = Decision(
+        decision_id=f"d{number}",
+        domain="fraud",
+        subject_id=f"t{number}",
+        entity_id="user",
+        event_timestamp=WHEN,
+        recorded_at=WHEN,
+        model="fraud-xgboost",
+        version="3",
+        digest="abc",
+        arm="champion",
+        score=0.25,
+        decision="APPROVE",
+        latency_ms=4.5,
+        error=None,
+        request='{"amount":1}',
+        features="{}",
+        answer='{"decision":"APPROVE"}',
+    )
+    return replace(base, **changes)
+
+
+SHADOW = Shadow("d1", "fraud-xgboost", "4", 0.5, "REVIEW", 0.3, None, WHEN)
+OUTCOME = Outcome("fraud", "t1", True, WHEN, "chargeback", WHEN)
+EVENT = Event("approval", "fraud-xgboost", "4", "kim", WHEN, "4", {"note": "a known body"})
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path / "ledger.db")
+    yield opened
+    opened.close()
+
+
+def test_what_was_written_is_read_back_equal(ledger: Ledger) -> None:
+    assert ledger.append([decision(1), SHADOW, OUTCOME, EVENT]) == [True] * 4
+    assert ledger.decision("d1") == decision(1)
+    assert ledger.decision_on("fraud", "t1") == decision(1)
+    assert list(ledger.shadows()) == [SHADOW]
+    assert list(ledger.outcomes()) == [OUTCOME]
+    assert ledger.events() == [EVENT]
+
+
+def test_what_is_not_there_is_none(ledger: Ledger) -> None:
+    assert ledger.decision("d1") is None
+    assert ledger.decision_on("fraud", "t1") is None
+
+
+def test_times_are_kept_in_utc_whatever_zone_they_came_in(ledger: Ledger) -> None:
+    seoul = timezone(timedelta(hours=9))
+    ledger.append([decision(1, event_timestamp=WHEN.astimezone(seoul))])
+    (row,) = ledger.rows("SELECT event_timestamp FROM decisions")
+    assert row["event_timestamp"] == "2026-03-01T12:00:00.123456+00:00"
+
+
+def test_a_record_that_is_there_already_is_left_alone(ledger: Ledger) -> None:
+    ledger.append([decision(1)])
+    later = decision(1, decision_id="other", answer='{"decision":"DECLINE"}')
+    assert ledger.append([later, decision(2)]) == [False, True]
+    assert ledger.decision_on("fraud", "t1") == decision(1)
+
+
+def test_events_are_found_by_kind_and_model(ledger: Ledger) -> None:
+    other = replace(EVENT, model="credit", key="1")
+    drift = replace(EVENT, kind="drift", key="w1")
+    ledger.append([EVENT, other, drift])
+    assert ledger.events("approval", "fraud-xgboost") == [EVENT]
+    assert ledger.events(kind="approval") == [EVENT, other]
+    assert ledger.events(model="fraud-xgboost") == [EVENT, drift]
+
+
+def test_conditions_may_hold_times(ledger: Ledger) -> None:
+    late = decision(2, recorded_at=WHEN + timedelta(hours=1))
+    ledger.append([decision(1), late])
+    assert list(ledger.decisions("recorded_at > ?", WHEN)) == [late]
+
+
+def test_a_follower_that_keeps_its_position_misses_nothing(ledger: Ledger) -> None:
+    ledger.append([decision(number) for number in range(5)])
+    first = ledger.decisions_after(0, limit=3)
+    rest = ledger.decisions_after(first[-1][0], limit=3)
+    assert [found for _, found in first + rest] == [decision(number) for number in range(5)]
+    assert ledger.decisions_after(rest[-1][0], limit=3) == []
+
+
+@pytest.mark.parametrize("table", ["decisions", "shadows", "outcomes", "events"])
+@pytest.mark.parametrize("change", ["UPDATE {} SET seq = seq + 1", "DELETE FROM {}"])
+def test_nothing_written_can_be_changed_or_removed(
+    ledger: Ledger, tmp_path: Path, table: str, change: str
+) -> None:
+    ledger.append([decision(1), SHADOW, OUTCOME, EVENT])
+    other_program = sqlite3.connect(tmp_path / "ledger.db")
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        other_program.execute(change.format(table))
+    other_program.close()
+    assert ledger.rows(f"SELECT count(*) AS n FROM {table}") == [{"n": 1}]  # noqa: S608
+
+
+def test_a_bad_record_takes_the_whole_transaction_with_it(ledger: Ledger) -> None:
+    bad = decision(2, score=cast(float, "high"))
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.append([decision(1), bad])
+    assert list(ledger.decisions()) == []
+    assert ledger.append([decision(3)]) == [True], "the lock was given back"
+
+
+def test_an_interruption_between_two_records_writes_neither(ledger: Ledger) -> None:
+    class Interrupting(dict[str, Any]):
+        def items(self) -> Any:  # read while the transaction is open
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ledger.append([decision(1), replace(EVENT, body=Interrupting())])
+    assert list(ledger.decisions()) == []
+    assert ledger.append([decision(1)]) == [True]
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.append([decision(0)])
+    (pages,) = ledger.rows("PRAGMA page_count")
+    ledger.rows(f"PRAGMA max_page_count = {pages['page_count'] + 2}")
+    batch = [decision(number, features="x" * 2000) for number in range(1, 50)]
+    with pytest.raises(FinloopError, match="see that its disk has room") as raised:
+        ledger.append(batch)
+    assert (raised.value.code, raised.value.http_status) == ("ledger_unavailable", 503)
+    assert raised.value.exit_status == Exit.UNAVAILABLE
+    assert list(ledger.decisions()) == [decision(0)]
+    ledger.rows("PRAGMA max_page_count = 1000000")
+    assert all(ledger.append(batch)), "it goes on once there is room"
+
+
+def test_a_file_that_is_no_ledger_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to look at" * 100)
+    with pytest.raises(FinloopError, match="ledger cannot be used"):
+        Ledger(tmp_path / "ledger.db")
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FinloopError, match="ledger cannot be used"):
+        Ledger(tmp_path / "file" / "ledger.db")
+
+
+def test_readers_are_not_held_up_by_an_open_transaction(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append([decision(1)])
+    writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert ledger.decision("d1") == decision(1)
+    writer.execute("ROLLBACK")
+    writer.close()
+
+
+def test_threads_share_one_ledger(ledger: Ledger) -> None:
+    def write(start: int) -> None:
+        for number in range(start, start + 25):
+            ledger.append([decision(number)])
+
+    threads = [threading.Thread(target=write, args=(start,)) for start in (0, 25, 50, 75)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {found.subject_id for found in ledger.decisions()} == {f"t{n}" for n in range(100)}
+
+
+_WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from components.common.ledger import Ledger
+from components.common.records import Event
+path, start = Path(sys.argv[1]), int(sys.argv[2])
+ledger = Ledger(path)
+mine = [Event("drift", "m", str(start + n), "a", datetime.now(UTC)) for n in range(40)]
+shared = [Event("retrain", "m", str(n), "a", datetime.now(UTC)) for n in range(40)]
+print(sum(ledger.append([a, b])[1] for a, b in zip(mine, shared)))
+"""
+
+
+def test_processes_share_one_file_from_its_first_moment(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    argv = [sys.executable, "-c", _WRITER, str(path)]
+    running = [
+        subprocess.Popen([*argv, str(100 * number)], stdout=subprocess.PIPE) for number in range(4)
+    ]
+    won = [int(process.communicate(timeout=60)[0]) for process in running]
+    ledger = Ledger(path)
+    assert len(ledger.events("drift")) == 160
+    assert len(ledger.events("retrain")) == 40
+    assert sum(won) == 40, "each shared event was new for exactly one of them"
+    ledger.close()
+
+
+def test_canonical_json_has_one_spelling() -> None:
+    assert canonical_json({"b": 1.5, "a": "가"}) == '{"a":"가","b":1.5}'
