@@ -1,0 +1,173 @@
+"""The moment of a payment: the vocabulary in which the online features are written.
+
+Every name here has its twin in the offline engine: `moment.last_64.mean` is the column
+`mean_last_64`, which `windows.py` prepares in SQL.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from components.fraud.history import History, Transaction
+
+STEADY = 1e-6
+"""A standard deviation below this share of the mean is rounding noise, not spread."""
+EARTH_KM = 6371.0088
+"""Mean radius of the earth (IUGG)."""
+HOUR = 3_600_000_000
+"""Microseconds."""
+
+
+class Past:
+    """Statistics of some of the user's payments before this one; amounts oldest first."""
+
+    def __init__(self, amounts: tuple[float, ...]) -> None:
+        self.amounts = amounts
+        self.count = len(amounts)
+
+    @cached_property
+    def sum(self) -> float:
+        return math.fsum(self.amounts)
+
+    @cached_property
+    def mean(self) -> float | None:
+        return self.sum / self.count if self.count else None
+
+    @cached_property
+    def std(self) -> float | None:
+        """Sample standard deviation; none for fewer than two payments or amounts all alike."""
+        mean = self.mean
+        if mean is None or self.count < 2:
+            return None
+        squares = sum([(amount - mean) ** 2 for amount in self.amounts])
+        std = math.sqrt(squares / (self.count - 1))
+        return std if std > STEADY * mean else None
+
+    @cached_property
+    def max(self) -> float | None:
+        return max(self.amounts, default=None)
+
+    @cached_property
+    def median(self) -> float | None:
+        if not self.count:
+            return None
+        ordered, half = sorted(self.amounts), self.count // 2
+        if self.count % 2:
+            return ordered[half]
+        return (ordered[half - 1] + ordered[half]) / 2
+
+
+class Moment:
+    """A payment, the user's history strictly before it, and the local clock."""
+
+    def __init__(self, transaction: Transaction, history: History, zone: ZoneInfo) -> None:
+        self.transaction = transaction
+        self.history = history.before(transaction)
+        self.timestamp = transaction.timestamp
+        self.amount = transaction.amount
+        self._clock = transaction.event_timestamp.astimezone(zone)
+
+    @property
+    def hour(self) -> int:
+        return self._clock.hour
+
+    @property
+    def weekday(self) -> int:
+        """0 is Monday."""
+        return self._clock.weekday()
+
+    @cached_property
+    def last_64(self) -> Past:
+        return Past(self.history.amounts)
+
+    @cached_property
+    def last_10(self) -> Past:
+        return Past(self.history.amounts[-10:])
+
+    @cached_property
+    def last_5(self) -> Past:
+        return Past(self.history.amounts[-5:])
+
+    @cached_property
+    def last_1h(self) -> Past:
+        return self._since(1)
+
+    @cached_property
+    def last_24h(self) -> Past:
+        return self._since(24)
+
+    @cached_property
+    def last_3d(self) -> Past:
+        return self._since(72)
+
+    @cached_property
+    def last_7d(self) -> Past:
+        return self._since(168)
+
+    @cached_property
+    def last_14d(self) -> Past:
+        return self._since(336)
+
+    @cached_property
+    def seconds_since_last(self) -> float | None:
+        if not self.history.timestamps:
+            return None
+        return (self.timestamp - self.history.timestamps[-1]) / 1e6
+
+    @cached_property
+    def amount_before(self) -> float | None:
+        return self.history.amounts[-1] if self.history.amounts else None
+
+    @cached_property
+    def merchant_visits(self) -> int:
+        return self.history.merchant_ids.count(self.transaction.merchant_id)
+
+    @cached_property
+    def device_uses(self) -> int:
+        return self.history.device_ids.count(self.transaction.device_id)
+
+    @cached_property
+    def devices(self) -> int:
+        """Earlier payments whose device is known."""
+        return len(self.history) - self.history.device_ids.count(None)
+
+    @cached_property
+    def place(self) -> tuple[int, float, float] | None:
+        """(timestamp, latitude, longitude) of the last payment with a place."""
+        history = self.history
+        for at in range(len(history) - 1, -1, -1):
+            latitude, longitude = history.latitudes[at], history.longitudes[at]
+            if latitude is not None and longitude is not None:
+                return history.timestamps[at], latitude, longitude
+        return None
+
+    @cached_property
+    def distance_km(self) -> float | None:
+        latitude, longitude = self.transaction.latitude, self.transaction.longitude
+        if self.place is None or latitude is None or longitude is None:
+            return None
+        return great_circle_km(*self.place[1:], latitude, longitude)
+
+    @cached_property
+    def hours_since_place(self) -> float | None:
+        return None if self.place is None else (self.timestamp - self.place[0]) / HOUR
+
+    def _since(self, hours: int) -> Past:
+        first = bisect_right(self.history.timestamps, self.timestamp - hours * HOUR)
+        return Past(self.history.amounts[first:])
+
+
+def ratio(value: float | None, base: float | None) -> float | None:
+    """value / base; none where either is none or the base is zero."""
+    return None if value is None or not base else value / base
+
+
+def great_circle_km(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
+    """Distance of two places in kilometres, degrees in (haversine formula)."""
+    north = math.sin(math.radians(lat_b - lat_a) / 2)
+    east = math.sin(math.radians(lon_b - lon_a) / 2)
+    chord = north**2 + math.cos(math.radians(lat_a)) * math.cos(math.radians(lat_b)) * east**2
+    return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
