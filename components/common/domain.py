@@ -15,6 +15,11 @@ class Gate:
     at_most: float | None = None
 
 
+def candidate_name(model: str) -> str:
+    """The registered model that holds the candidates of a production model."""
+    return f"{model}-candidate"
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One registered model."""
@@ -35,7 +40,7 @@ class ModelSpec:
     @property
     def candidate(self) -> str:
         """Registered model that training may write to."""
-        return f"{self.name}-candidate"
+        return candidate_name(self.name)
 
 
 @dataclass(frozen=True)

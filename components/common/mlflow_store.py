@@ -1,0 +1,143 @@
+"""Reach the MLflow store: the embedded one on SQLite, or a server of one's own."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+
+from components.common.errors import FinloopError, refused, unavailable
+from components.common.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+"""How long MLflow's client waits for a server; its own default is minutes. The environment wins."""
+_FORBIDDEN = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+
+
+class _HasSettings(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+
+
+Owner = TypeVar("Owner", bound=_HasSettings)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def open_client(settings: Settings) -> MlflowClient:
+    """A client of the tracking server and registry; makes the embedded store on first use.
+
+    Imports MLflow (2 s of CPU), so keep the client. Raises `FinloopError("mlflow_unavailable")`.
+    """
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    with translated(settings):
+        quiet()
+        if settings.mlflow_uri is None:
+            _make_embedded(settings)
+        from mlflow import MlflowClient
+
+        address = settings.mlflow_address
+        return MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def quiet() -> None:
+    """Keep MLflow's and Alembic's notes about their own work off standard error."""
+    import mlflow  # configures its loggers at import; ours comes after
+
+    for name in (mlflow.__name__, "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def absent(error: Exception) -> bool:
+    """Whether an MLflow error says that what was asked for does not exist."""
+    return getattr(error, "error_code", None) == _ABSENT
+
+
+@contextmanager
+def translated(settings: Settings) -> Iterator[None]:
+    """Turn what MLflow, its server or its database raises into one clear sentence.
+
+    Raises `FinloopError("mlflow_forbidden")` where the server does not allow it, and
+    `FinloopError("mlflow_unavailable")` where it does not answer.
+    """
+    try:
+        yield
+    except FinloopError:
+        raise
+    except Exception as error:
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if not isinstance(error, MlflowException | RequestException | SQLAlchemyError | OSError):
+            raise
+        raise _sentence(error, settings.mlflow_address) from error
+
+
+def answered(
+    method: Callable[Concatenate[Owner, Arguments], Result],
+) -> Callable[Concatenate[Owner, Arguments], Result]:
+    """A method whose MLflow errors are sentences (see `translated`)."""
+
+    @functools.wraps(method)
+    def wrapper(self: Owner, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with translated(self.settings):
+            return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+def _sentence(error: Exception, address: str) -> FinloopError:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = str(error)
+    if getattr(error, "error_code", None) in _FORBIDDEN or "error code 40" in text:
+        return refused(
+            "mlflow_forbidden",
+            f"MLflow at {address} does not allow this; use an account that may "
+            f"(MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD): {first_line}",
+        )
+    return unavailable(
+        "mlflow_unavailable",
+        f"MLflow at {address} does not answer; start it or correct FINLOOP_MLFLOW_URI: "
+        f"{first_line}",
+    )
+
+
+def _make_embedded(settings: Settings) -> None:
+    """Make the SQLite store once, whole or not at all.
+
+    MLflow migrates an empty file step by step; a second process that opens it meanwhile fails. So
+    it is made beside its place and linked there when complete: the first of two makers wins.
+    """
+    path = settings.mlflow / "mlflow.db"
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    try:
+        _migrate(f"sqlite:///{fresh}", f"{settings.mlflow / 'artifacts'}")
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _migrate(uri: str, artifacts: str) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(uri, artifacts).engine.dispose()
