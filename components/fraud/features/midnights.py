@@ -2,6 +2,7 @@
 
 A row stands at every midnight of the thirty days after anything happened, and at the one after those,
 where all has become empty: the newest row before a payment is always the true one, whatever its age.
+One more stands at the midnight before each payment, so that a row that is looked up is never stale.
 Days are numbers (since 1970, local); midnight `day` begins day `day`, and sees what was before it.
 """
 
@@ -47,7 +48,9 @@ def _happened(number: str) -> str:
 
 def _grid() -> str:
     last = f"least(day + {DAYS + 1}, coalesce(next_day, day + {DAYS + 1}), (SELECT max(day) FROM midnights))"
-    return f"SELECT entity, unnest(range(day + 1, {last} + 1))::INTEGER AS day FROM happened"
+    return f"""
+        SELECT entity, unnest(range(day + 1, {last} + 1))::INTEGER AS day FROM happened
+        UNION ALL SELECT entity, next_day FROM happened WHERE next_day > day + {DAYS + 1}"""
 
 
 def _spent(number: str) -> str:
