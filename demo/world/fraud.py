@@ -1,0 +1,65 @@
+"""Fraud: four patterns that are always there, and a fifth that comes with the drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from demo.world.config import DAY, WorldConfig
+from demo.world.draws import stream
+from demo.world.episodes import COMPROMISED, KINDS, RELAY, Scene
+from demo.world.patterns import relay, steal, take_over, test_cards
+from demo.world.payments import Payments, join
+from demo.world.people import People
+from demo.world.shops import Shops
+
+STOLEN_SHARE, COMPROMISED_SHARE, TAKEOVER_SHARE, TESTING_SHARE = 0.30, 0.28, 0.22, 0.20
+"""Share of each pattern in the fraudulent payments."""
+
+
+def commit(config: WorldConfig, shops: Shops, people: People, genuine: Payments) -> Payments:
+    """The payments of the world, genuine and fraudulent, sorted by time."""
+    scene = Scene(config, shops, people, genuine)
+    budget = config.fraud_share * len(genuine)
+    drifted = int(np.searchsorted(genuine.when, config.drift_instant))
+    parts = [
+        compromise(scene, COMPROMISED_SHARE * budget),
+        steal(scene, STOLEN_SHARE * budget),
+        take_over(scene, TAKEOVER_SHARE * budget),
+        test_cards(scene, TESTING_SHARE * budget),
+    ]
+    if drifted < len(genuine):
+        more = config.drift_fraud_share * (len(genuine) - drifted)
+        parts.append(relay(scene, more, drifted))
+    rows = join(parts)
+    rows = _raise_prices(config, rows.take(rows.when < config.end_instant))
+    return rows.take(np.argsort(rows.when, kind="stable"))
+
+
+def compromise(scene: Scene, budget: float) -> Payments:
+    """Merchants whose terminal copies cards: for some weeks, much of what is paid there is fraud.
+
+    All genuine payments, some of them turned into fraud with somewhat higher amounts.
+    """
+    config, genuine = scene.config, scene.genuine
+    draw, n = stream(config.seed, KINDS[COMPROMISED]), config.merchants
+    length = np.minimum(draw.uniform(14, 29, n), 0.6 * config.days)
+    first = config.first_instant + draw.random(n) * (config.days - length) * DAY
+    since = genuine.when - first[genuine.merchant]
+    inside = (since >= 0) & (since < length[genuine.merchant] * DAY)
+    lots = np.bincount(genuine.merchant[inside], minlength=n)
+    order = draw.permutation(np.flatnonzero(lots >= min(30, lots.max())))
+    enough = int(np.searchsorted(np.cumsum(0.45 * lots[order]), budget))
+    rows = np.flatnonzero(inside & np.isin(genuine.merchant, order[: max(1, enough)]))
+    rows = rows[draw.random(len(rows)) < min(0.6, budget / max(1, len(rows)))]
+    kind, amount = genuine.kind.copy(), genuine.amount.copy()
+    kind[rows] = COMPROMISED
+    amount[rows] *= draw.lognormal(0.45, 0.25, len(rows))
+    return replace(genuine, kind=kind, amount=amount)
+
+
+def _raise_prices(config: WorldConfig, rows: Payments) -> Payments:
+    """Dearer from the drift on; the PIN limit, and what hides below it, stays."""
+    risen = (rows.when >= config.drift_instant) & (rows.kind != RELAY)
+    return replace(rows, amount=rows.amount * np.where(risen, 1 + config.price_rise, 1.0))
