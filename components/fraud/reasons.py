@@ -187,9 +187,7 @@ def _loaded(directory: Path) -> tuple[xgboost.Booster, tuple[str, ...]]:
     """An artifact's trees; its folder is sealed, so what was read once stays true."""
     from components.fraud.boosting import load_booster
 
-    booster = load_booster(directory)
-    booster.set_param({"nthread": 1})
-    return booster, read_inputs(directory)
+    return load_booster(directory), read_inputs(directory)
 
 
 def warm(directory: Path) -> None:
