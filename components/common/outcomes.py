@@ -1,0 +1,115 @@
+"""Outcomes from a file, into the ledger."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+
+import duckdb
+import pyarrow as pa
+
+from components.common import lake
+from components.common.change import changing
+from components.common.contracts import TABLES, Table
+from components.common.errors import bad_input
+from components.common.ingest import TableReport, spilling_connection
+from components.common.ledger import Ledger
+from components.common.ledger_rows import outcome_pages, row_batch, served_modules
+from components.common.mappings import FINLOOP
+from components.common.quarantine import Staged, write_quarantine
+from components.common.reading import ROW, append_staged, create_staged, stage
+from components.common.records import Outcome
+from components.common.screening import KNOWN, REASON, screen
+from components.common.settings import Settings
+from components.common.sources import Source, open_source
+
+
+def import_outcomes(
+    file: Path, domain: str | None, settings: Settings, now: datetime
+) -> TableReport:
+    """Append the outcomes of a parquet or CSV file to the ledger, all of them or none.
+
+    The file has the columns of the domain's outcome table; without `domain`, the only one that has
+    outcomes. An outcome of a subject that was neither decided on nor ingested is quarantined.
+    """
+    name, served = _served(domain)
+    table = TABLES[served.OUTCOME_TABLE]
+    mapping = next(part for part in FINLOOP.tables if part.table == table.name)
+    source = _open(file)
+    with (
+        closing(Ledger(settings.ledger)) as ledger,
+        changing(settings.home) as change,
+        spilling_connection(change) as connection,
+    ):
+        stage(connection, table.name, source, mapping, table, settings.pseudonym_secret())
+        existing = _stage_existing(connection, ledger, name, served, table)
+        subject, known = _stage_subjects(connection, ledger, name, settings.lake, table)
+        screened = screen(
+            connection, table.name, table, now, existing=existing, references={subject: known}
+        )
+        staged = Staged(table, source.name, source.digest())
+        write_quarantine(change, settings.quarantine, staged, connection)
+        ledger.append(_records(connection, table, served, now))
+    return TableReport(table.name, source.name, screened, 0)
+
+
+def _served(domain: str | None) -> tuple[str, ModuleType]:
+    from components import find_domain
+
+    found = served_modules()
+    if domain is None and len(found) == 1:
+        return next(iter(found.items()))
+    name = domain and find_domain(domain).name
+    if name not in found:
+        raise bad_input(
+            "no_outcomes", f"Say whose outcomes these are: --domain {' or '.join(sorted(found))}."
+        )
+    return name, found[name]
+
+
+def _open(file: Path) -> Source:
+    source = open_source(file) if file.exists() else None
+    if source is None:
+        raise bad_input("no_source", f"There is no parquet or CSV file {file}; check its name.")
+    return source
+
+
+def _stage_existing(
+    connection: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    domain: str,
+    served: ModuleType,
+    table: Table,
+) -> str:
+    create_staged(connection, "recorded", table)
+    for page in outcome_pages(ledger, domain, served):
+        if page:
+            append_staged(connection, "recorded", row_batch(table, [row for _, row in page], 0))
+    return "recorded"
+
+
+def _stage_subjects(
+    connection: duckdb.DuckDBPyConnection, ledger: Ledger, domain: str, root: Path, table: Table
+) -> tuple[str, str]:
+    """(column that names the subject, SQL of every subject that is known)."""
+    column, other = table.references[0]
+    decided = ledger.rows("SELECT subject_id FROM decisions WHERE domain = ?", domain)
+    ids = pa.table({column: pa.array([row["subject_id"] for row in decided], pa.string())})
+    connection.register("decided", ids)
+    known = f'SELECT "{column}" FROM decided'  # noqa: S608 - contract names
+    if lake.partitions(root, other):
+        known += f' UNION ALL SELECT "{column}" FROM {lake.scan(root, other)}'  # noqa: S608 - contract names
+    return column, f"({known})"
+
+
+def _records(
+    connection: duckdb.DuckDBPyConnection, table: Table, served: ModuleType, now: datetime
+) -> list[Outcome]:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    rows = connection.sql(
+        f'SELECT {names} FROM "{table.name}" '  # noqa: S608 - contract names
+        f"WHERE {REASON} IS NULL AND NOT {KNOWN} ORDER BY {ROW}"
+    ).to_arrow_table()
+    return [served.row_to_outcome(row, now) for row in rows.to_pylist()]
