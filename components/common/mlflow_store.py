@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from components.common.errors import FinloopError, refused, unavailable
 from components.common.settings import Settings
@@ -15,6 +18,7 @@ from components.common.settings import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+STORE = "mlflow.db"
 _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
@@ -24,7 +28,11 @@ _PATIENCE = {
 }
 """How long MLflow's client waits for a server; its own default is minutes. The environment wins."""
 _FORBIDDEN = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+_FORBIDDEN_STATUS = re.compile(r"error code 40[13]\b")
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_PORTS = {"http": 80, "https": 443}
+_KNOCK_SECONDS = 3.0
+_REASON_LENGTH = 200
 
 
 class _HasSettings(Protocol):
@@ -44,6 +52,7 @@ def open_client(settings: Settings) -> MlflowClient:
     """
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
+    _knock(settings.mlflow_address)
     with translated(settings):
         quiet()
         if settings.mlflow_uri is None:
@@ -101,19 +110,30 @@ def answered(
     return wrapper
 
 
+def _knock(address: str) -> None:
+    """Ask whether a server is there at all, before the seconds that MLflow's imports take."""
+    url = urlsplit(address)
+    if url.scheme not in _PORTS or url.hostname is None:
+        return
+    try:
+        place = (url.hostname, url.port or _PORTS[url.scheme])
+        socket.create_connection(place, timeout=_KNOCK_SECONDS).close()
+    except OSError as error:
+        raise _sentence(error, address) from error
+
+
 def _sentence(error: Exception, address: str) -> FinloopError:
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    text = str(error)
-    if getattr(error, "error_code", None) in _FORBIDDEN or "error code 40" in text:
+    text = " ".join(str(error).split()) or type(error).__name__
+    why = text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"
+    if getattr(error, "error_code", None) in _FORBIDDEN or _FORBIDDEN_STATUS.search(text):
         return refused(
             "mlflow_forbidden",
             f"MLflow at {address} does not allow this; use an account that may "
-            f"(MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD): {first_line}",
+            f"(MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD): {why}",
         )
     return unavailable(
         "mlflow_unavailable",
-        f"MLflow at {address} does not answer; start it or correct FINLOOP_MLFLOW_URI: "
-        f"{first_line}",
+        f"MLflow at {address} does not answer; start it or correct FINLOOP_MLFLOW_URI: {why}",
     )
 
 
@@ -123,7 +143,7 @@ def _make_embedded(settings: Settings) -> None:
     MLflow migrates an empty file step by step; a second process that opens it meanwhile fails. So
     it is made beside its place and linked there when complete: the first of two makers wins.
     """
-    path = settings.mlflow / "mlflow.db"
+    path = settings.mlflow / STORE
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

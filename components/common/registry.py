@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common.domain import ModelSpec, candidate_name
-from components.common.mlflow_store import absent, answered, open_client
+from components.common.errors import refused
+from components.common.mlflow_store import STORE, absent, answered, open_client
 from components.common.registration import RunFacts, describe_production, ensure_model, register
 from components.common.settings import Settings
 from components.common.stages import Stage
@@ -86,7 +87,7 @@ class Registry:
     @answered
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
         """Every version of a registered model, oldest first; none where it does not exist."""
-        if "'" in model:
+        if self._untouched or "'" in model:
             return ()
         found: list[MlflowVersion] = []
         token: str | None = None
@@ -103,7 +104,7 @@ class Registry:
     @answered
     def version(self, model: str, version: str) -> ModelVersion | None:
         """One version of a registered model; None where there is none."""
-        if not version.isdecimal():
+        if self._untouched or not version.isdecimal():
             return None
         try:
             return _as_version(self.client.get_model_version(model, version))
@@ -115,6 +116,8 @@ class Registry:
     @answered
     def aliases(self, model: str) -> dict[str, str]:
         """Alias → version; empty where the model does not exist."""
+        if self._untouched:
+            return {}
         try:
             return {k: str(v) for k, v in self.client.get_registered_model(model).aliases.items()}
         except Exception as error:
@@ -173,14 +176,31 @@ class Registry:
         )
 
     @answered
+    def withdraw(self, version: ModelVersion) -> None:
+        """Delete a version that was made a moment ago and could not be completed."""
+        self.client.delete_model_version(version.model, version.version)
+
+    @answered
     def download(self, model: str, version: str, into: Path) -> Path:
-        """Put every file of a version into a folder, which is made; verifies nothing."""
+        """Put every file of a version into a folder, which is made; verifies nothing.
+
+        Raises `FinloopError("files_missing")` where the store has lost them.
+        """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         address = self.settings.mlflow_address
         source = self.client.get_model_version_download_uri(model, version)
         into.mkdir(parents=True, exist_ok=True)
-        get_artifact_repository(source, address, address).download_artifacts("", str(into))
+        try:
+            get_artifact_repository(source, address, address).download_artifacts("", str(into))
+        except Exception as error:
+            if not (absent(error) or isinstance(error, FileNotFoundError)):
+                raise
+        if not any(into.iterdir()):  # MLflow's local store copies a lost folder without complaint
+            raise refused(
+                "files_missing",
+                f"The files of {model} version {version} are gone from {source}; restore them.",
+            )
         return into
 
     def salt(self, model: str) -> str:
@@ -192,6 +212,12 @@ class Registry:
         version = self.challenger(model) or self.champion(model)
         named = "" if version is None else f"{version.version}/{version.created_at.isoformat()}"
         return hashlib.sha256(f"{model}/{named}".encode()).hexdigest()[:16]
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether the embedded store was never made: then it holds nothing, and reading is free."""
+        embedded = self.settings.mlflow_uri is None
+        return embedded and not (self.settings.mlflow / STORE).exists()
 
     def _aliased(self, model: str, alias: str) -> ModelVersion | None:
         version = self.aliases(model).get(alias)

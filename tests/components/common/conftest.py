@@ -27,7 +27,7 @@ INPUTS = ["amount", "night"]
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder with an empty MLflow store, made once: its migrations take seconds."""
     home = tmp_path_factory.mktemp("mlflow-template")
-    Registry(Settings(home=home)).aliases("nothing")
+    _ = Registry(Settings(home=home)).client
     return home
 
 
