@@ -1,0 +1,80 @@
+"""The HTTP application of every domain: keys, problems, metrics, decisions, outcomes, the page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPMethod, HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from serving.common.auth import HEADER, caller_of
+from serving.common.counting import Counting
+from serving.common.metrics import exposition
+from serving.common.openapi import show_page
+from serving.common.problem import say_problems
+from serving.common.record_endpoints import record_routes
+from serving.common.runtime import Runtime
+
+_Key = Annotated[str | None, Security(APIKeyHeader(name=HEADER, auto_error=False))]
+_Token = Annotated[object, Security(HTTPBearer(auto_error=False))]
+"""Declared for the OpenAPI page; the check itself reads the headers."""
+
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_DESCRIPTION = (
+    "Decisions of the payments loop. Every answer is written down before it is given, "
+    "and can be given again byte for byte."
+)
+
+
+def make_app(runtime: Runtime) -> FastAPI:
+    """The application of one worker; it starts and stops the runtime with itself."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await runtime.start()
+        yield
+        await runtime.stop()
+
+    app = FastAPI(
+        title="Finloop", description=_DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    say_problems(app)
+    guarded = APIRouter(dependencies=[Depends(_key_check(runtime))])
+    for service in runtime.services:
+        guarded.include_router(service.router(runtime))
+    guarded.include_router(record_routes(runtime))
+    app.include_router(guarded)
+    show_page(app)
+    _show_metrics(app)
+    _say_unknown(app)
+    app.add_middleware(Counting)
+    return app
+
+
+def _show_metrics(app: FastAPI) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        """The metrics of every worker, for Prometheus."""
+        return Response(exposition(), media_type=_METRICS_TYPE)
+
+
+def _say_unknown(app: FastAPI) -> None:
+    """Answer what no endpoint answers; comes last, so that it takes what the others left."""
+
+    @app.api_route("/v1/{rest:path}", methods=list(HTTPMethod), include_in_schema=False)
+    async def unknown(request: Request, rest: str) -> Response:
+        others = app.router.routes[:-1]
+        known = any(route.matches(request.scope)[0] is Match.PARTIAL for route in others)
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+
+
+def _key_check(runtime: Runtime) -> Callable[..., Awaitable[None]]:
+    async def check(request: Request, key: _Key, token: _Token) -> None:
+        caller_of(request.headers, runtime.settings.api_keys)
+
+    return check

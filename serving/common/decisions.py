@@ -1,0 +1,53 @@
+"""Decide once per subject: draft, write down, then answer; the same request, the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.common.errors import refused
+from components.common.records import Decision
+from serving.common.metrics import metrics
+from serving.common.runtime import Runtime
+from serving.common.shadowing import ToScore
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A decision that was made and is not yet written down."""
+
+    decision: Decision
+    degraded: tuple[str, ...]
+    shadow: ToScore | None = None
+
+
+async def answer_once(
+    runtime: Runtime, domain: str, subject_id: str, request: str, draft: Callable[[], Draft]
+) -> bytes:
+    """The bytes of the answer to a request, which is durable in the ledger when this returns.
+
+    `request` is the canonical JSON of what was asked. A subject that was decided before gets its
+    answer again. Raises `FinloopError("already_decided")` (409) where the request differs, and
+    `FinloopError("ledger_unavailable")` (503) where it cannot be written: nothing is decided then.
+    """
+    stored = runtime.ledger.decision_on(domain, subject_id)
+    if stored is None:
+        made = draft()
+        (new,) = await runtime.recorder.record(made.decision)
+        if new:
+            _made_known(runtime, made)
+            return made.decision.answer.encode()
+        stored = runtime.ledger.decision_on(domain, subject_id)
+    if stored is None or stored.request != request:
+        raise refused(
+            "already_decided",
+            "This id was decided with other content; send a new id, or the same request again.",
+        )
+    return stored.answer.encode()
+
+
+def _made_known(runtime: Runtime, made: Draft) -> None:
+    runtime.decided(made.decision)
+    metrics().decided(made.decision, made.degraded)
+    if made.shadow is not None and runtime.shadowing is not None:
+        runtime.shadowing.add(made.shadow)

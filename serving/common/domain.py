@@ -1,0 +1,67 @@
+"""What a domain brings to the service: each `serving/<domain>/service.py` has a `SERVICE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import components
+from components.common.records import Decision
+from serving.common.models import Model
+from serving.common.outcome_report import OutcomeReport
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from serving.common.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How decisions become rows of an online view that the next decision reads."""
+
+    view: str
+    """Online feature view; the follower of the ledger is its only writer."""
+    entity: str
+    """Its entity column."""
+    event_of: Callable[[Decision], Any]
+    """What is remembered of a decision."""
+    merge: Callable[[Mapping[str, Any], Iterable[Any]], dict[str, Any]]
+    """(columns of the row as stored, events) → columns with the events among them.
+
+    Events that are there already change nothing, so that carrying them twice does no harm.
+    """
+
+
+@dataclass(frozen=True)
+class DomainService:
+    """The endpoints of one domain and the pure functions behind them."""
+
+    name: str
+    router: Callable[[Runtime], APIRouter]
+    outcome: type[OutcomeReport]
+    """The body of `POST /v1/outcomes` for this domain."""
+    answer_again: Callable[[Decision, Model | None], bytes]
+    """The answer to a recorded decision, by the model that is given."""
+    views: tuple[str, ...] = ()
+    """Online feature views that the endpoints read."""
+    carried: Carried | None = None
+    warm: Callable[[Path], None] | None = None
+    """Prepare what a decision may need of an artifact folder beside its scorer."""
+
+
+def services() -> tuple[DomainService, ...]:
+    """The service of every domain that has one."""
+    return tuple(
+        import_module(f"serving.{domain.name}.service").SERVICE
+        for domain in components.domains()
+        if "serving" in domain.layers
+    )
+
+
+def service_of(name: str) -> DomainService:
+    """The service of that domain."""
+    return next(service for service in services() if service.name == name)

@@ -1,0 +1,81 @@
+"""What every report of an outcome holds, whatever the domain, and how one or many are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from components.common.errors import FinloopError
+from serving.common.parsing import parse
+
+
+class OutcomeReport(BaseModel):
+    """What turned out to be true of a decided subject.
+
+    A domain adds the field `kind`, a literal with its own name, and fields of its own.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+    outcome_timestamp: AwareDatetime = Field(
+        description="When it became known, with a time zone", examples=["2026-03-08T09:30:00+09:00"]
+    )
+    source: str = Field(
+        min_length=1, max_length=64, description="Who says so", examples=["chargeback"]
+    )
+
+    @property
+    def subject_id(self) -> str:
+        """What was decided on."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> bool:
+        """What turned out to be true."""
+        raise NotImplementedError
+
+
+class _Kind(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    kind: str | None = None
+    outcomes: list[dict[str, Any]] | None = None
+
+
+class _Batch(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    outcomes: list[dict[str, Any]] = Field(min_length=1)
+
+
+def read_reports(
+    body: bytes, kinds: Mapping[str, type[OutcomeReport]]
+) -> list[tuple[str, OutcomeReport]]:
+    """(kind, report) of a body with one outcome or `{"outcomes": […]}`; `kinds` is kind → type."""
+    asked = parse(_Kind, body)
+    if asked.outcomes is None:
+        return [_read_one(body, asked.kind, kinds)]
+    listed = parse(_Batch, body).outcomes
+    return [_read_one(json.dumps(one).encode(), one.get("kind"), kinds) for one in listed]
+
+
+def _read_one(
+    body: bytes, kind: object, kinds: Mapping[str, type[OutcomeReport]]
+) -> tuple[str, OutcomeReport]:
+    if not isinstance(kind, str) or kind not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise FinloopError(
+            "unknown_kind", f"An outcome needs a kind, one of: {known}.", http_status=422
+        )
+    return kind, parse(kinds[kind], body)
+
+
+def schema(kinds: Mapping[str, type[OutcomeReport]]) -> dict[str, Any]:
+    """JSON schema of a body that `read_reports` reads."""
+    one = [kind.model_json_schema() for kind in kinds.values()]
+    listed = {"type": "array", "minItems": 1, "items": {"oneOf": one}}
+    batch = {"type": "object", "required": ["outcomes"], "properties": {"outcomes": listed}}
+    return {"oneOf": [*one, batch]}

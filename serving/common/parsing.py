@@ -1,0 +1,79 @@
+"""From the bytes of a request to a checked value; what cannot be used is one clear sentence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from components.common.errors import FinloopError
+
+LIMIT = 64 * 1024
+"""Largest body in bytes."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clock of a caller may run ahead of ours."""
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+_CODES = {
+    "json_invalid": (400, "malformed_json"),
+    "extra_forbidden": (422, "unknown_field"),
+    "missing": (422, "missing_field"),
+    "finite_number": (422, "not_a_number"),
+    "greater_than_equal": (422, "out_of_range"),
+    "less_than_equal": (422, "out_of_range"),
+    "timezone_aware": (422, "timestamp_without_zone"),
+}
+_OTHERWISE = (422, "wrong_type")
+
+
+async def read_body(request: Request, limit: int = LIMIT) -> bytes:
+    """The body; 413 as soon as it is known to be larger than `limit` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def parse(kind: type[Parsed], body: bytes) -> Parsed:
+    """The checked value of a JSON body; raises a 400 or 422 `FinloopError` on the first mistake."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise _mistake(error.errors(include_url=False)[0]) from None
+
+
+def not_in_future(name: str, moment: datetime, now: datetime) -> None:
+    """Refuse a moment that has not come yet, clocks allowed for."""
+    if moment > now + CLOCK_SKEW:
+        when = moment.astimezone(UTC).isoformat()
+        raise FinloopError(
+            "timestamp_in_future",
+            f"{name} {when} lies in the future; send when it happened.",
+            http_status=422,
+        )
+
+
+def _mistake(first: Any) -> FinloopError:
+    status, code = _CODES.get(first["type"], _OTHERWISE)
+    where = ".".join(str(part) for part in first["loc"]) or "The body"
+    return FinloopError(code, f"{where}: {_in_words(first)}.", http_status=status)
+
+
+def _in_words(first: Any) -> str:
+    if first["type"] == "extra_forbidden":
+        return "this field is not known here; leave it out"
+    return str(first["msg"]).removesuffix(".")
+
+
+def _too_large(limit: int) -> FinloopError:
+    return FinloopError(
+        "body_too_large", f"The body is larger than {limit // 1024} KB.", http_status=413
+    )

@@ -1,0 +1,159 @@
+"""Everything one worker holds: models, features, ledger, and what keeps them fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components import find_model
+from components.common.errors import unavailable
+from components.common.ledger import Ledger
+from components.common.records import Decision
+from components.common.settings import Settings
+from serving.common.domain import DomainService
+from serving.common.metrics import metrics
+from serving.common.models import Model, Models
+from serving.common.online_features import OnlineFeatures
+from serving.common.position import Position
+from serving.common.recent import Recent
+from serving.common.recorder import Recorder
+from serving.common.shadowing import Shadowing
+from serving.common.watching import repeat
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+_MODELS_SECONDS = 0.5
+_STORE_SECONDS = 2.0
+_LEDGER_SECONDS = 0.25
+_CHUNK = 1000
+
+_log = logging.getLogger("finloop.serving")
+
+
+class Runtime:
+    """The state of one service worker. Made cheaply; `start` opens files in the background."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: tuple[DomainService, ...],
+        open_store: Callable[[Settings], FeatureStore],
+    ) -> None:
+        self.settings = settings
+        self.services = services
+        self.pseudonym_key = settings.pseudonym_secret()
+        self.models = Models(settings.serving, self._prepare)
+        self.online = OnlineFeatures(lambda: open_store(settings))
+        self.recent: dict[str, Recent[Any]] = {
+            service.name: Recent(service.carried.event_of)
+            for service in services
+            if service.carried is not None
+        }
+        self._position = Position(settings.serving)
+        self._read_up_to = dict.fromkeys(self.recent, -1)
+        self._store_seen: tuple[int, ...] | None = None
+        self._ledger: Ledger | None = None
+        self._recorder: Recorder | None = None
+        self.shadowing: Shadowing | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the ledger is open and caught up with, and a manifest was read."""
+        caught_up = all(position >= 0 for position in self._read_up_to.values())
+        return self._ledger is not None and caught_up and self.models.ready
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger for reading; raises `FinloopError("ledger_unavailable")` until it opens."""
+        if self._ledger is None:
+            raise _not_open()
+        return self._ledger
+
+    @property
+    def recorder(self) -> Recorder:
+        """The ledger for writing; raises `FinloopError("ledger_unavailable")` until it opens."""
+        if self._recorder is None:
+            raise _not_open()
+        return self._recorder
+
+    async def start(self) -> None:
+        """Start what opens the ledger, follows the manifest, the feature store and the ledger."""
+        for step, seconds in (
+            (self._follow_ledger, _LEDGER_SECONDS),
+            (self._follow_models, _MODELS_SECONDS),
+            (self._follow_store, _STORE_SECONDS),
+        ):
+            self._tasks.append(asyncio.create_task(repeat(step, seconds, self._stop)))
+
+    async def stop(self) -> None:
+        """Stop following, write what waits, close the ledger."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+        if self.shadowing is not None:
+            await self.shadowing.close()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def decided(self, decision: Decision) -> None:
+        """Let the next request of the same entity see what was just decided."""
+        if decision.domain in self.recent:
+            self.recent[decision.domain].add(decision)
+
+    def open_ledger(self) -> None:
+        """Open the ledger, once for reading and once for writing: a commit stops no reader."""
+        if self._ledger is None:
+            reading, writing = Ledger(self.settings.ledger), Ledger(self.settings.ledger)
+            self._recorder = Recorder(writing)
+            self.shadowing = Shadowing(self._recorder)
+            self._ledger = reading
+
+    def _follow_ledger(self) -> None:
+        self.open_ledger()
+        for name, recent in self.recent.items():
+            carried = self._position.read(name)
+            recent.forget(carried)
+            position = max(self._read_up_to[name], carried)
+            while found := self.ledger.decisions_after(position, _CHUNK):
+                recent.add_written([(at, one) for at, one in found if one.domain == name])
+                position = found[-1][0]
+            self._read_up_to[name] = position
+
+    def _follow_models(self) -> None:
+        if self.models.refresh():
+            metrics().generation.set(self.models.current.generation)
+
+    def _prepare(self, model: Model) -> None:
+        domain, _ = find_model(model.name)
+        for service in self.services:
+            if service.name == domain.name and service.warm is not None:
+                service.warm(model.directory)
+
+    def _follow_store(self) -> None:
+        seen = _stamps(self.settings.feast)
+        if seen and seen != self._store_seen:
+            self.online.open()
+            self._store_seen = seen
+            _log.info("the feature store was opened")
+
+
+def _stamps(folder: Path) -> tuple[int, ...]:
+    stamps = []
+    for path in sorted(folder.glob("registry*")):
+        with suppress(FileNotFoundError):
+            stamps.append(path.stat().st_mtime_ns)
+    return tuple(stamps)
+
+
+def _not_open() -> Exception:
+    return unavailable(
+        "ledger_unavailable", "The ledger is not open, so nothing is decided; retry in a moment."
+    )

@@ -1,0 +1,60 @@
+"""Ask the drawn arm for a probability, and the other one where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from serving.common.arms import Arm
+from serving.common.models import Fleet, Model
+
+DIGITS = 9
+"""Digits that a probability is rounded to, once, so that a replay spells it the same."""
+
+
+class ScoreError(Exception):
+    """A model did not give a probability; the text says why, with a stable first word."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Who was asked and who answered."""
+
+    drawn: tuple[Arm, Model] | None
+    """The arm of this entity; None where no version is there."""
+    answered: tuple[Arm, Model] | None
+    """The arm that gave the probability; another one where the drawn arm failed."""
+    probability: float | None
+    error: str | None
+    """What went wrong in the drawn arm."""
+
+
+def score(fleet: Fleet, entity_id: str, features: Mapping[str, Any]) -> Scored:
+    """The probability for an entity from the first arm that can give one."""
+    arms = fleet.arms(entity_id)
+    drawn = arms[0] if arms else None
+    first_error: str | None = None
+    for arm, model in arms:
+        try:
+            return Scored(drawn, (arm, model), probability(model, features), first_error)
+        except ScoreError as error:
+            first_error = first_error or str(error)
+    return Scored(drawn, None, None, first_error)
+
+
+def probability(model: Model, features: Mapping[str, Any]) -> float:
+    """The calibrated probability of one feature vector, rounded to `DIGITS`.
+
+    Raises `ScoreError` starting with `model_failed` where the model raises, and with
+    `invalid_score` where its answer is no number in [0, 1].
+    """
+    try:
+        answers = model.scorer.score(model.scorer.vector(features))
+        answer = float(answers[0])
+    except Exception as error:  # whatever a runtime raises is a failure of that model
+        raise ScoreError(f"model_failed: {type(error).__name__}") from error
+    if not isfinite(answer) or not 0 <= answer <= 1:
+        raise ScoreError(f"invalid_score: {answer}")
+    return round(answer, DIGITS)

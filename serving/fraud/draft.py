@@ -1,0 +1,115 @@
+"""Make the decision on one payment from what this worker holds."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from time import perf_counter
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from components.common.records import Decision
+from components.fraud import DOMAIN, XGBOOST
+from components.fraud.decision import decide
+from components.fraud.history import Transaction
+from serving.common.decisions import Draft
+from serving.common.models import Fleet, Model
+from serving.common.runtime import Runtime
+from serving.common.scoring import Scored, score
+from serving.common.shadowing import ToScore
+from serving.fraud.answer import NO_REASONS, Facts, answered_by, compose, encode, policy_of
+from serving.fraud.features import VIEWS, Gathered, gather
+from serving.fraud.schemas import Payment, PaymentDecision
+
+zone_of = cache(ZoneInfo)
+_log = logging.getLogger("finloop.serving")
+
+
+def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Draft:
+    """The decision on a payment, which carries pseudonyms; `asked` is its canonical JSON.
+
+    `started` is the `perf_counter` at which the request came in.
+    """
+    fleet = runtime.models.fleet(XGBOOST.name)
+    gathered = look_up(runtime, payment)
+    scored = score(fleet, payment.user_id, gathered.inputs)
+    facts = Facts(
+        gathered.inputs,
+        gathered.ages,
+        (*gathered.degraded, *_model_troubles(scored)),
+        answered_by(*scored.answered) if scored.answered else None,
+    )
+    answer, facts = _answer(payment, facts, scored)
+    arm, drawn = scored.drawn or ("none", None)
+    decision = Decision(
+        decision_id=answer.decision_id,
+        domain=DOMAIN.name,
+        subject_id=payment.transaction_id,
+        entity_id=payment.user_id,
+        event_timestamp=payment.event_timestamp,
+        recorded_at=datetime.now(UTC),
+        model=XGBOOST.name,
+        version=drawn.release.version if drawn else None,
+        digest=drawn.release.digest if drawn else None,
+        arm=arm,
+        score=answer.probability,
+        decision=answer.decision,
+        latency_ms=(perf_counter() - started) * 1000,
+        error=scored.error,
+        request=asked,
+        features=facts.text(),
+        answer=encode(answer).decode(),
+    )
+    return Draft(decision, facts.degraded, _shadow(fleet, decision, gathered))
+
+
+def look_up(runtime: Runtime, payment: Payment) -> Gathered:
+    """The model input of a payment.
+
+    What was decided lately is read before the online store: it is only forgotten once the store
+    holds it, so in this order nothing can fall between the two.
+    """
+    transaction = Transaction(
+        transaction_id=payment.transaction_id,
+        event_timestamp=payment.event_timestamp,
+        user_id=payment.user_id,
+        merchant_id=payment.merchant_id,
+        amount=payment.amount,
+        device_id=payment.device_id,
+        latitude=payment.latitude,
+        longitude=payment.longitude,
+    )
+    decided = runtime.recent[DOMAIN.name].of(payment.user_id)
+    keys = {"user_id": payment.user_id, "merchant_id": payment.merchant_id}
+    rows = runtime.online.read(VIEWS, keys, payment.event_timestamp)
+    return gather(transaction, rows, decided, zone_of(runtime.settings.timezone))
+
+
+def _model_troubles(scored: Scored) -> tuple[str, ...]:
+    if scored.drawn is None:
+        return ("model_missing",)
+    return (f"{scored.drawn[0]}_failed",) if scored.error is not None else ()
+
+
+def _answer(payment: Payment, facts: Facts, scored: Scored) -> tuple[PaymentDecision, Facts]:
+    """The answer, without reasons where they cannot be had: the decision stands on the score."""
+    model = scored.answered[1] if scored.answered else None
+    decision_id = uuid4().hex
+    try:
+        return compose(decision_id, payment, facts, scored.probability, model), facts
+    except Exception:  # noqa: BLE001 - whatever the explanation raises, the decision goes on
+        _log.exception("no reasons could be given")
+        without = replace(facts, degraded=(*facts.degraded, NO_REASONS))
+        return compose(decision_id, payment, without, scored.probability, model), without
+
+
+def _shadow(fleet: Fleet, decision: Decision, gathered: Gathered) -> ToScore | None:
+    if fleet.shadow is None:
+        return None
+    return ToScore(decision.decision_id, fleet.shadow, gathered.inputs, _decision_of)
+
+
+def _decision_of(probability: float, model: Model) -> str:
+    return decide(probability, policy_of(model.directory)).decision.value

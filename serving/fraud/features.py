@@ -1,0 +1,120 @@
+"""The whole model input of one payment: what is live, what is daily, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from components.common.records import Decision
+from components.fraud.features import MODEL_INPUT, live_features
+from components.fraud.history import History, K, Transaction
+from serving.common.online_features import ViewRow
+
+DAILY = ("fraud_user_daily", "fraud_merchant_daily")
+HISTORY = "fraud_user_history"
+"""The user's last payments as of the last batch."""
+RECENT = "fraud_user_recent"
+"""The user's last payments that went through this service."""
+VIEWS = (*DAILY, HISTORY, RECENT)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything a model may know of a payment, and what it could not know."""
+
+    inputs: dict[str, float | None]
+    """Every model input; a null is a value."""
+    ages: dict[str, float | None]
+    """Age in seconds of each view at the moment of the payment; null where it is missing."""
+    degraded: tuple[str, ...]
+    """Stable names of what was missing."""
+
+
+def gather(
+    payment: Transaction,
+    rows: Mapping[str, ViewRow],
+    decided: Iterable[Transaction],
+    zone: ZoneInfo,
+) -> Gathered:
+    """The model input of a payment from the rows of `VIEWS` and what was decided since."""
+    history = recall(rows, decided).before(payment)
+    known = dict(live_features(payment, history, zone))
+    for view in DAILY:
+        known.update(rows[view].values)
+    return Gathered(
+        inputs={name: _plain(known.get(name)) for name in MODEL_INPUT},
+        ages={view: rows[view].age_seconds for view in (*DAILY, HISTORY)},
+        degraded=tuple(_troubles(rows, history)),
+    )
+
+
+def recall(rows: Mapping[str, ViewRow], decided: Iterable[Transaction]) -> History:
+    """The user's last payments, whoever remembers them."""
+    stored = [History.from_columns(rows[view].values) for view in (HISTORY, RECENT)]
+    return merge(stored, decided)
+
+
+def merge(histories: Iterable[History], payments: Iterable[Transaction]) -> History:
+    """One history of histories and payments: each payment once, in order, the last K of them."""
+    known = {row[1]: row for history in histories for row in zip(*_columns(history), strict=True)}
+    known |= {payment.transaction_id: _row(payment) for payment in payments}
+    last = sorted(known.values(), key=lambda row: row[:2])[-K:]
+    return History(*zip(*last, strict=True)) if last else History()
+
+
+def _columns(history: History) -> list[tuple[Any, ...]]:
+    return [getattr(history, field.name) for field in fields(History)]
+
+
+def _row(payment: Transaction) -> tuple[Any, ...]:
+    """A payment as one row of a history, in the order of its columns."""
+    return (
+        payment.timestamp,
+        payment.transaction_id,
+        payment.amount,
+        payment.merchant_id,
+        payment.device_id,
+        payment.latitude,
+        payment.longitude,
+    )
+
+
+def _troubles(rows: Mapping[str, ViewRow], history: History) -> Iterable[str]:
+    for view in DAILY:
+        if rows[view].trouble is not None:
+            yield f"{view}_{rows[view].trouble}"
+    trouble = rows[HISTORY].trouble
+    if trouble == "unavailable" or (trouble is not None and not len(history)):
+        yield f"{HISTORY}_{trouble}"
+
+
+def _plain(value: Any) -> float | None:
+    number = None if value is None else float(value)
+    return number if number is not None and isfinite(number) else None
+
+
+def transaction_of(decision: Decision) -> Transaction:
+    """The payment that a recorded decision was about."""
+    asked = json.loads(decision.request)
+    return Transaction(
+        transaction_id=decision.subject_id,
+        event_timestamp=decision.event_timestamp,
+        user_id=decision.entity_id,
+        merchant_id=asked["merchant_id"],
+        amount=asked["amount"],
+        device_id=asked["device_id"],
+        latitude=asked["latitude"],
+        longitude=asked["longitude"],
+    )
+
+
+def remember(columns: Mapping[str, Any], payments: Iterable[Transaction]) -> dict[str, Any]:
+    """The columns of a row of `RECENT` with payments among them."""
+    history = merge([History.from_columns(columns)], payments)
+    newest = datetime.fromtimestamp(history.timestamps[-1] / 1e6, UTC)
+    return {"event_timestamp": newest, **history.to_columns()}

@@ -1,0 +1,120 @@
+"""What is asked and answered about payments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from components.common.identity import pseudonymise
+from components.common.ledger import canonical_json
+from serving.common.outcome_report import OutcomeReport
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+_EXAMPLE = {
+    "transaction_id": "T-20260301-000042",
+    "event_timestamp": "2026-03-01T21:14:03+09:00",
+    "user_id": "user-17",
+    "merchant_id": "merchant-5",
+    "amount": 54000.0,
+    "category": "restaurant",
+    "channel": "card",
+    "device_id": "device-17-1",
+    "latitude": 37.5665,
+    "longitude": 126.978,
+}
+
+
+class Payment(BaseModel):
+    """A payment that waits for a decision."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        frozen=True,
+        json_schema_extra={"examples": [_EXAMPLE]},
+    )
+
+    transaction_id: Id = Field(description="Name of the payment; decided once")
+    event_timestamp: AwareDatetime = Field(description="When it happened, with a time zone")
+    user_id: Id = Field(description="Who pays; kept only as a pseudonym")
+    merchant_id: Id = Field(description="Who is paid")
+    amount: float = Field(ge=0, description="Amount in currency units")
+    category: Word | None = Field(None, description="Merchant category")
+    channel: Word | None = Field(None, description="How it is paid: card, online, transfer")
+    device_id: Id | None = Field(None, description="Device that pays; kept only as a pseudonym")
+    latitude: float | None = Field(None, ge=-90, le=90, description="Degrees north")
+    longitude: float | None = Field(None, ge=-180, le=180, description="Degrees east")
+
+    def by_pseudonym(self, key: bytes) -> Payment:
+        """The same payment with the pseudonyms of its user and device."""
+        device = pseudonymise(self.device_id, key) if self.device_id is not None else None
+        user = pseudonymise(self.user_id, key)
+        return self.model_copy(update={"user_id": user, "device_id": device})
+
+    def canonical(self) -> str:
+        """Canonical JSON of the columns of the contract table, the moment in UTC."""
+        moment = self.event_timestamp.astimezone(UTC).isoformat(timespec="microseconds")
+        return canonical_json({**self.model_dump(), "event_timestamp": moment})
+
+
+class Reason(BaseModel):
+    """One reason why a payment was not simply approved."""
+
+    code: str = Field(description="Stable name of the reason", examples=["AMOUNT_UNUSUAL"])
+    text_en: str = Field(description="The reason in English")
+    text_ko: str = Field(description="The reason in Korean")
+
+
+class AnsweredBy(BaseModel):
+    """The model version that gave the probability."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: str = Field(examples=["fraud-xgboost"])
+    version: str = Field(examples=["3"])
+    digest: str = Field(description="Digest of the sealed files of this version")
+    arm: Literal["champion", "challenger"]
+
+
+class PaymentDecision(BaseModel):
+    """The decision on a payment. Everything in it can be given again, byte for byte."""
+
+    decision_id: str = Field(description="Names this decision; see GET /v1/decisions/{id}")
+    transaction_id: str
+    event_timestamp: datetime = Field(description="When the payment happened, in UTC")
+    decision: Literal["APPROVE", "REVIEW", "DECLINE"]
+    risk_level: Literal["LOW", "MEDIUM", "HIGH"]
+    probability: float | None = Field(
+        description="Calibrated probability of fraud; null where no model could be asked"
+    )
+    reasons: list[Reason] = Field(description="Empty where the payment is approved")
+    model: AnsweredBy | None = Field(description="Who answered; null where no model could be asked")
+    feature_age_seconds: dict[str, float | None] = Field(
+        description="Age of each feature view when the payment happened; null where missing",
+        examples=[{"fraud_user_daily": 42123.0, "fraud_merchant_daily": None}],
+    )
+    degraded: list[str] = Field(
+        description="What was missing when this was decided",
+        examples=[["fraud_merchant_daily_missing"]],
+    )
+
+
+class FraudOutcome(OutcomeReport):
+    """Whether a payment was fraud."""
+
+    kind: Literal["fraud"] = Field(description="The domain that decided")
+    transaction_id: Id = Field(description="The payment")
+    is_fraud: bool = Field(description="Whether it was fraud")
+
+    @property
+    def subject_id(self) -> str:
+        return self.transaction_id
+
+    @property
+    def label(self) -> bool:
+        return self.is_fraud

@@ -1,0 +1,67 @@
+"""`POST /v1/fraud/decisions`: parse, fetch, pick the arm, ask the model, record, answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import perf_counter
+
+from fastapi import APIRouter, Request, Response
+
+from components.fraud import DOMAIN
+from components.fraud.reasons import warm
+from serving.common.decisions import answer_once
+from serving.common.domain import Carried, DomainService
+from serving.common.openapi import described
+from serving.common.parsing import not_in_future, parse, read_body
+from serving.common.runtime import Runtime
+from serving.fraud.answer import answer_again
+from serving.fraud.draft import draft
+from serving.fraud.features import RECENT, VIEWS, remember, transaction_of
+from serving.fraud.schemas import FraudOutcome, Payment, PaymentDecision
+
+
+def router(runtime: Runtime) -> APIRouter:
+    """The endpoints about payments."""
+    routes = APIRouter(prefix="/v1/fraud", tags=["fraud"])
+
+    @routes.post(
+        "/decisions",
+        **described(
+            "Decide on a payment",
+            Payment.model_json_schema(),
+            PaymentDecision,
+            problems=(400, 401, 409, 413, 422, 503),
+        ),
+    )
+    async def decide(request: Request) -> Response:
+        """Approve a payment, have a person review it, or decline it, and say why.
+
+        The same payment sent twice gets the same answer. Whatever is missing (a feature view, a
+        model) is named in `degraded`; it never fails the request.
+        """
+        started = perf_counter()
+        payment = parse(Payment, await read_body(request))
+        not_in_future("event_timestamp", payment.event_timestamp, datetime.now(UTC))
+        payment = payment.by_pseudonym(runtime.pseudonym_key)
+        asked = payment.canonical()
+        answer = await answer_once(
+            runtime,
+            DOMAIN.name,
+            payment.transaction_id,
+            asked,
+            lambda: draft(runtime, payment, asked, started),
+        )
+        return Response(answer, media_type="application/json")
+
+    return routes
+
+
+SERVICE = DomainService(
+    name=DOMAIN.name,
+    router=router,
+    outcome=FraudOutcome,
+    answer_again=answer_again,
+    views=VIEWS,
+    carried=Carried(RECENT, "user_id", transaction_of, remember),
+    warm=warm,
+)
