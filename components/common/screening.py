@@ -65,22 +65,21 @@ def _mark_rules(
     cases = " ".join(
         f"WHEN {condition} THEN {quote(reason)}"
         for column in table.columns
-        for condition, reason in _rules(column)
+        for condition, reason in _rules(column, now)
     )
     connection.execute(
         f'UPDATE "{staged}" SET {REASON} = CASE {cases} END WHERE CASE {cases} END IS NOT NULL',  # noqa: S608 - contract names
-        {"now": now},
     )
 
 
-def _rules(column: Column) -> Iterator[tuple[str, str]]:
+def _rules(column: Column, now: datetime) -> Iterator[tuple[str, str]]:
     """(condition under which a value is not let in, reason) pairs, first that applies."""
     name = f'"{column.name}"'
     yield f"{UNREADABLE} = {quote(column.name)}", f"{column.name} is not {IN_WORDS[column.type]}"
     if column.required:
         yield f"{name} IS NULL", f"{column.name} is missing"
     if column.type == "timestamp":
-        yield f"{name} > $now", f"{column.name} is in the future"
+        yield f"{name} > TIMESTAMPTZ {quote(now.isoformat())}", f"{column.name} is in the future"
         yield f"{name} < TIMESTAMPTZ {quote(EARLIEST)}", f"{column.name} is before {EARLIEST}"
     if column.type == "float64":
         yield f"isinf({name})", f"{column.name} is not finite"
