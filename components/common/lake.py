@@ -78,6 +78,8 @@ def scan(root: Path, table: str) -> str:
             "no_data", f"The lake has no {table} yet; run `finloop ingest DIR` with a file of them."
         )
     files = quote(root / table / "**" / "*.parquet")
+    if TABLES[table].time is None:
+        return f"read_parquet({files}, hive_partitioning = false)"
     return f"read_parquet({files}, hive_partitioning = true, hive_types = {{'day': DATE}})"
 
 
