@@ -97,7 +97,7 @@ class Supervisor:
         process = Process(name, popen, log)
         self.processes.append(process)
         if ready is not None:
-            _wait(process, _answers(ready) if isinstance(ready, str) else ready, timeout)
+            wait(process, ready, timeout)
         return process
 
     def stop(self) -> None:
@@ -140,13 +140,10 @@ def answers(address: str, timeout: float = 2.0) -> bool:
         return False
 
 
-def _answers(address: str) -> Callable[[], bool]:
-    return lambda: answers(address)
-
-
-def _wait(process: Process, ready: Callable[[], bool], timeout: float) -> None:
+def wait(process: Process, ready: Callable[[], bool] | str, timeout: float = 120.0) -> None:
+    """Wait until a started process is ready, as `Supervisor.start` does."""
     deadline = time.monotonic() + timeout
-    while not ready():
+    while not (answers(ready) if isinstance(ready, str) else ready()):
         if not process.running:
             _fail(process, f"ended with status {process.popen.returncode}")
         if time.monotonic() > deadline:

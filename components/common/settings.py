@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Folder under which the embedded profile writes everything."""
     timezone: str = "Asia/Seoul"
     """Calendar of hours, nights and midnights."""
+    ledger_file: Path | None = None
+    """The ledger, where it is not the one under `home`: a sandbox shares the company's."""
     pseudonym_key: SecretStr | None = None
     """Key of the user and device pseudonyms; made and kept under `home` where not given."""
     api_keys: dict[str, str] = Field(default_factory=dict)
@@ -53,10 +55,10 @@ class Settings(BaseSettings):
     image: str = "finloop:latest"
     """Container image of the pipeline steps on Kubeflow."""
 
-    @field_validator("home")
+    @field_validator("home", "ledger_file")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().resolve()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path and path.expanduser().resolve()
 
     @field_validator("timezone")
     @classmethod
@@ -87,7 +89,7 @@ class Settings(BaseSettings):
     @property
     def ledger(self) -> Path:
         """The append-only record."""
-        return self.home / "ledger.db"
+        return self.ledger_file or self.home / "ledger.db"
 
     @property
     def mlflow(self) -> Path:
