@@ -22,11 +22,11 @@ from components.common.features import (
 from components.fraud.features.daily import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAILY
 from components.fraud.features.live import FRAUD_TRANSACTION
 from components.fraud.features.midnights import daily_features
+from components.fraud.features.moment import AMOUNT_LIMIT
 from components.fraud.features.windows import (
     live_features,
     ordered_payments,
     user_history,
-    visits,
 )
 
 if TYPE_CHECKING:
@@ -53,10 +53,8 @@ def build_feature_tables(
     ):
         _prepare(connection, lake, zone, as_of)
         queries = {
-            FRAUD_USER_DAILY.name: daily_features(FRAUD_USER_DAILY, "user_no", "merchant_no"),
-            FRAUD_MERCHANT_DAILY.name: daily_features(
-                FRAUD_MERCHANT_DAILY, "merchant_no", "user_no"
-            ),
+            FRAUD_USER_DAILY.name: daily_features(FRAUD_USER_DAILY, "user", "merchant"),
+            FRAUD_MERCHANT_DAILY.name: daily_features(FRAUD_MERCHANT_DAILY, "merchant", "user"),
             USER_HISTORY: user_history(),
             FRAUD_TRANSACTION.name: live_features(FRAUD_TRANSACTION),
         }
@@ -69,25 +67,39 @@ def build_feature_tables(
 def _prepare(
     connection: duckdb.DuckDBPyConnection, lake: Path, zone: ZoneInfo, as_of: datetime | None
 ) -> None:
-    """Make the tables that the queries read: payments, known, midnights, ordered, visited."""
+    """Make the tables that the queries read: *_names, payments, known, midnights, ordered."""
     scan(connection, lake, TRANSACTIONS)
     scan(connection, lake, OUTCOMES)
-    until = None if as_of is None else microseconds(as_of)
-    first, newest = connection.execute(
-        "SELECT min(epoch_us(event_timestamp)), max(epoch_us(event_timestamp)) FROM transactions "
-        "WHERE $1 IS NULL OR epoch_us(event_timestamp) <= $1",
-        [until],
-    ).fetchall()[0]
-    last = until if until is not None else (newest or 0)
+    _read(connection, None if as_of is None else microseconds(as_of))
+    first, newest = connection.execute("SELECT min(t), max(t) FROM raw").fetchall()[0]
+    last = microseconds(as_of) if as_of is not None else (newest or 0)
     first = last if first is None else first
-    local = local_microseconds("t", zone, first, last)
-    for name in ("user", "merchant"):
-        connection.execute(_numbers(name, last))
-    connection.execute(_payments(local, last))
-    connection.execute(_known(local_microseconds("known_t", zone, first, last), last))
+    for name in ("user", "merchant", "device"):
+        connection.execute(_names(name))
+    connection.execute(_payments(local_microseconds("t", zone, first, last)))
+    connection.execute("DROP TABLE raw")
+    connection.execute(_known(local_microseconds("known_t", zone, first, last)), [last])
     make_midnights(connection, zone, first // DAY - 1, _last_midnight(zone, last))
     connection.execute(f"CREATE TABLE ordered AS {ordered_payments()}")
-    connection.execute(f"CREATE VIEW visited AS {visits()}")
+
+
+def _read(connection: duckdb.DuckDBPyConnection, until: int | None) -> None:
+    """Read the payments into `raw`; a transaction id counts once, where it is earliest."""
+    connection.execute(
+        """
+        CREATE TABLE raw AS
+        SELECT transaction_id, epoch_us(event_timestamp) AS t, user_id, merchant_id, amount,
+            nullif(device_id, '') AS device_id, latitude, longitude
+        FROM transactions WHERE $1 IS NULL OR epoch_us(event_timestamp) <= $1""",
+        [until],
+    )
+    distinct = "SELECT count(*) = count(DISTINCT hash(transaction_id)) FROM raw"
+    if not connection.execute(distinct).fetchall()[0][0]:
+        connection.execute(
+            """
+            CREATE OR REPLACE TABLE raw AS SELECT * FROM raw QUALIFY row_number() OVER (
+                PARTITION BY transaction_id ORDER BY t, user_id, merchant_id, amount) = 1"""
+        )
 
 
 def _last_midnight(zone: ZoneInfo, last: int) -> int:
@@ -97,34 +109,34 @@ def _last_midnight(zone: ZoneInfo, last: int) -> int:
     return day
 
 
-def _numbers(name: str, last: int) -> str:
-    """Number the users and merchants: the engine sorts and groups by integers."""
+def _names(name: str) -> str:
+    """Number users, merchants and devices: the engine sorts and groups by integers."""
     return f"""
-        CREATE TABLE {name}_no_names AS
-        SELECT {name}_id AS id, row_number() OVER (ORDER BY {name}_id)::INTEGER AS no
-        FROM (SELECT DISTINCT {name}_id FROM transactions WHERE epoch_us(event_timestamp) <= {last})"""
+        CREATE TABLE {name}_names AS
+        SELECT id, row_number() OVER (ORDER BY id)::INTEGER AS no
+        FROM (SELECT DISTINCT {name}_id AS id FROM raw WHERE {name}_id IS NOT NULL)"""
 
 
-def _payments(local: str, last: int) -> str:
-    """Payments in their total order `sequence`; a transaction id counts once, the earliest."""
+def _payments(local: str) -> str:
+    """Payments in their total order `sequence`; `milli` is the amount as a whole number."""
     return f"""
         CREATE TABLE payments AS
-        SELECT *, ({local} // {DAY})::INTEGER AS day, ({local} // 3600000000) % 24 AS hour,
-            ({local} // {DAY} + 3) % 7 AS weekday,
-            row_number() OVER (ORDER BY t, transaction_id) AS sequence
-        FROM (SELECT transaction_id, event_timestamp, epoch_us(event_timestamp) AS t, user_id,
-                  users.no AS user_no, merchant_id, merchants.no AS merchant_no, amount, device_id,
-                  device_id AS device, latitude, longitude
-              FROM transactions JOIN user_no_names AS users ON users.id = user_id
-              JOIN merchant_no_names AS merchants ON merchants.id = merchant_id
-              WHERE epoch_us(event_timestamp) <= {last})"""
+        SELECT row_number() OVER (ORDER BY t, transaction_id)::INTEGER AS sequence, transaction_id, t,
+            users.no AS user_no, merchants.no AS merchant_no, devices.no AS device_no,
+            amount, floor(least(amount, {AMOUNT_LIMIT}) * 1000 + 0.5)::BIGINT AS milli,
+            latitude, longitude, ({local} // {DAY})::INTEGER AS day,
+            ({local} // 3600000000 % 24)::TINYINT AS hour, (({local} // {DAY} + 3) % 7)::TINYINT AS weekday
+        FROM raw JOIN user_names AS users ON users.id = user_id
+        JOIN merchant_names AS merchants ON merchants.id = merchant_id
+        LEFT JOIN device_names AS devices ON devices.id = device_id"""
 
 
-def _known(local: str, last: int) -> str:
+def _known(local: str) -> str:
     """First report of each verdict on a payment, on the local day when it became known."""
     return f"""
         CREATE TABLE known AS
         SELECT user_no, merchant_no, sequence, is_fraud, known_t, ({local} // {DAY})::INTEGER AS known_day
-        FROM (SELECT transaction_id, is_fraud, min(epoch_us(outcome_timestamp)) AS known_t
-              FROM outcomes GROUP BY transaction_id, is_fraud)
-        JOIN payments USING (transaction_id) WHERE known_t < {last}"""
+        FROM (SELECT user_no, merchant_no, sequence, is_fraud,
+                  min(epoch_us(outcome_timestamp)) AS known_t
+              FROM outcomes JOIN payments USING (transaction_id) GROUP BY ALL)
+        WHERE known_t < $1"""

@@ -16,6 +16,7 @@ MERCHANT = "fraud_merchant_daily"
 KNOWN_DAYS = (1, 3, 7, 14, 21, 28, 30)
 """Windows of known outcomes, in local days."""
 RISK_DAYS = (1, 7, 30)
+SPENT_DAYS = (1, 7, 30)
 LAST_KNOWN = (5, 10)
 
 

@@ -15,7 +15,7 @@ from components.fraud.features.moment import Moment, Past, ratio
 TRANSACTION = "fraud_transaction"
 
 COUNTS = {"last_64": "64 payments", "last_10": "10 payments", "last_5": "5 payments"}
-SPANS = {
+SPAN_NAMES = {
     "last_1h": "hour",
     "last_24h": "24 hours",
     "last_3d": "3 days",
@@ -73,7 +73,7 @@ def _rhythm() -> Iterator[Feature]:
         "count_last_64",
         lambda m: m.last_64.count,
     )
-    for window, span in SPANS.items():
+    for window, span in SPAN_NAMES.items():
         past = _past(window)
         yield _feature(
             f"count_{window}",
@@ -87,7 +87,7 @@ def _rhythm() -> Iterator[Feature]:
         yield _feature(
             f"amount_sum_{window}",
             "currency units",
-            f"Amount paid in the last {SPANS[window]}",
+            f"Amount paid in the last {SPAN_NAMES[window]}",
             f"coalesce(sum_{window}, 0)",
             lambda m, past=past: past(m).sum,
         )
@@ -111,7 +111,7 @@ def _own_past() -> Iterator[Feature]:
         lambda m: ratio(m.amount, m.amount_before),
     )
     for window in TOPPED:
-        yield from _against_top(window, SPANS[window], _past(window))
+        yield from _against_top(window, SPAN_NAMES[window], _past(window))
 
 
 def _against(window: str, span: str, past: Callable[[Moment], Past]) -> Iterator[Feature]:
@@ -171,25 +171,18 @@ def _against_top(window: str, span: str, past: Callable[[Moment], Past]) -> Iter
 
 def _surroundings() -> Iterator[Feature]:
     yield _feature(
-        "merchant_visits",
-        "payments",
-        "Earlier payments to this merchant among the last 64",
-        "merchant_visits",
-        lambda m: m.merchant_visits,
-    )
-    yield _feature(
         "new_merchant",
         "0 or 1",
         "Whether none of the last 64 payments went to this merchant; null without a past",
-        "CASE WHEN count_last_64 > 0 THEN merchant_visits = 0 END",
-        lambda m: m.merchant_visits == 0 if m.last_64.count else None,
+        "CASE WHEN count_last_64 > 0 THEN NOT merchant_seen END",
+        lambda m: not m.merchant_seen if m.last_64.count else None,
     )
     yield _feature(
         "new_device",
         "0 or 1",
         "Whether none of the last 64 payments used this device; null where none is known",
-        "CASE WHEN device IS NOT NULL AND devices > 0 THEN device_uses = 0 END",
-        lambda m: m.device_uses == 0 if m.transaction.device_id and m.devices else None,
+        "CASE WHEN device_no IS NOT NULL AND devices > 0 THEN NOT device_seen END",
+        lambda m: not m.device_seen if m.transaction.device_id and m.devices else None,
     )
     yield _feature(
         "distance_km",

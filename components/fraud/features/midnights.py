@@ -2,120 +2,120 @@
 
 A row stands at every midnight of the thirty days after anything happened, and at the one after those,
 where all has become empty: the newest row before a payment is always the true one, whatever its age.
-One more stands at the midnight before each payment, so that a row that is looked up is never stale.
-Days are numbers (since 1970, local); midnight `day` begins day `day`, and sees what was before it.
+Days are numbers (since 1970, local); midnight `day` begins day `day` and sees what was before it.
+
+Such rows without a gap form a run. A window of w days is the difference of two running totals of
+whole numbers, w rows of the run apart, so it is exact and costs the same for every w.
 """
 
 from __future__ import annotations
 
 from components.common.features import FeatureTable
-from components.fraud.features.moment import STEADY
+from components.fraud.features.daily import KNOWN_DAYS, SPENT_DAYS
+from components.fraud.features.windows import exact_std
 
 DAYS = 30
-"""Local days that a midnight looks back."""
-_SCALE = 1 << 40
-"""Key of an order by (day, sequence) in one number, which a RANGE frame needs."""
+"""Local days that a midnight looks back at most."""
+
+_RUN = "PARTITION BY run ORDER BY day"
 
 
-def daily_features(table: FeatureTable, number: str, partner: str) -> str:
-    """SQL of the finished table, by midnight and entity; reads `payments` and `known`.
+def daily_features(table: FeatureTable, entity: str, partner: str) -> str:
+    """SQL of the finished table, by midnight and entity; reads `payments`, `known`, `midnights`.
 
-    `number` is the column that numbers the entity (`user_no`), `partner` that of its counterpart.
+    `entity` and `partner` are `user` and `merchant`, or the other way round.
     """
     return f"""
-        WITH happened AS ({_happened(number)}),
+        WITH spent AS ({_spent(entity)}),
+        learned AS ({_learned(entity)}),
+        partners AS ({_partners(entity, partner)}),
         grid AS ({_grid()}),
-        spent AS ({_spent(number)}),
-        partners AS ({_partners(number, partner)}),
-        learned AS ({_learned(number)}),
-        measured AS ({_measured()})
-        SELECT names.id AS {table.entity}, moment AS event_timestamp, moment AS created, {table.columns()}
-        FROM (SELECT * REPLACE (
-                CASE WHEN std_30d > {STEADY} * mean_30d THEN std_30d END AS std_30d),
-                CASE WHEN day - fraud_day <= {DAYS}
-                THEN (epoch_us(moment) - fraud_t) / 8.64e10 END AS days_since_fraud
-              FROM measured JOIN midnights USING (day))
-        JOIN {number}_names AS names ON names.no = entity
-        ORDER BY day, entity"""
+        totalled AS ({_totalled()}),
+        measured AS ({_measured()}),
+        finished AS (SELECT *, {_statistics()} FROM measured JOIN midnights USING (day))
+        SELECT names.id AS {table.entity}, moment AS event_timestamp, moment AS created,
+            {table.columns()}
+        FROM finished JOIN {entity}_names AS names USING (no)
+        ORDER BY day, no"""
 
 
-def _happened(number: str) -> str:
+def _spent(entity: str) -> str:
+    """What an entity's payments of one day come to, seen from the midnight after it."""
     return f"""
-        SELECT entity, day, lead(day) OVER (PARTITION BY entity ORDER BY day) AS next_day
-        FROM (SELECT {number} AS entity, day FROM payments
-              UNION SELECT {number} AS entity, known_day AS day FROM known)"""
+        SELECT {entity}_no AS no, day + 1 AS day, count(*) AS payments, sum(milli) AS total,
+            sum(milli::HUGEINT * milli) AS squares, max(amount) AS top
+        FROM payments GROUP BY ALL"""
+
+
+def _learned(entity: str) -> str:
+    """What became known of an entity in one day; the last 5 and 10 as they stood at its end."""
+    told = f"PARTITION BY {entity}_no ORDER BY known_t, sequence, is_fraud"
+    return f"""
+        SELECT no, known_day + 1 AS day, count(*) AS known, count(*) FILTER (is_fraud) AS frauds,
+            max(known_t) FILTER (is_fraud) AS fraud_t,
+            arg_max(last_5, place) AS risk_last_5, arg_max(last_10, place) AS risk_last_10
+        FROM (SELECT {entity}_no AS no, known_day, known_t, is_fraud, row_number() OVER told AS place,
+                  avg(is_fraud::INTEGER) OVER (told ROWS 4 PRECEDING) AS last_5,
+                  avg(is_fraud::INTEGER) OVER (told ROWS 9 PRECEDING) AS last_10
+              FROM known WINDOW told AS ({told}))
+        GROUP BY no, known_day"""
+
+
+def _partners(entity: str, partner: str) -> str:
+    """Steps of the distinct count: a pair counts from the day after it met until 30 days later."""
+    return f"""
+        SELECT no, unnest([day, least(day + {DAYS}, coalesce(again, day + {DAYS}))]) AS day,
+            unnest([1, -1]) AS step
+        FROM (SELECT no, day, lead(day) OVER (PARTITION BY no, partner ORDER BY day) AS again
+              FROM (SELECT DISTINCT {entity}_no AS no, {partner}_no AS partner, day + 1 AS day
+                    FROM payments))"""
 
 
 def _grid() -> str:
-    last = f"least(day + {DAYS + 1}, coalesce(next_day, day + {DAYS + 1}), (SELECT max(day) FROM midnights))"
+    """Every midnight of every run: from the one after a day with events until 30 days later."""
     return f"""
-        SELECT entity, unnest(range(day + 1, {last} + 1))::INTEGER AS day FROM happened
-        UNION ALL SELECT entity, next_day FROM happened WHERE next_day > day + {DAYS + 1}"""
+        SELECT no, run, unnest(range(day, least(day + {DAYS + 1}, again,
+            (SELECT max(day) + 1 FROM midnights))))::INTEGER AS day
+        FROM (SELECT no, day, coalesce(lead(day) OVER own, day + {DAYS + 1}) AS again,
+                  sum(fresh) OVER (ORDER BY no, day ROWS UNBOUNDED PRECEDING) AS run
+              FROM (SELECT *, (coalesce(day - lag(day) OVER own > {DAYS + 1}, true))::INTEGER AS fresh
+                    FROM (SELECT no, day FROM spent UNION SELECT no, day FROM learned)
+                    WINDOW own AS (PARTITION BY no ORDER BY day))
+              WINDOW own AS (PARTITION BY no ORDER BY day))"""
 
 
-def _spent(number: str) -> str:
-    return f"""
-        SELECT * EXCLUDE (key, amount) FROM (
-            SELECT entity, day, key, amount, count(amount) OVER last_30d AS count_30d,
-                count(amount) OVER last_7d AS count_7d, count(amount) OVER last_1d AS count_1d,
-                avg(amount) OVER last_30d AS mean_30d, max(amount) OVER last_30d AS max_30d,
-                stddev_samp(amount) OVER last_30d AS std_30d, midnight
-            FROM (SELECT entity, day, day * {_SCALE} AS key, NULL AS amount, true AS midnight FROM grid
-                  UNION ALL SELECT {number}, day, day * {_SCALE} + sequence, amount, false FROM payments)
-            WINDOW {", ".join(f"last_{days}d AS ({_frame(days)})" for days in (1, 7, DAYS))})
-        WHERE midnight"""
+_TOTALS = ("payments", "total", "squares", "partners", "known", "frauds")
 
 
-def _frame(days: int) -> str:
-    return (
-        f"PARTITION BY entity ORDER BY key RANGE BETWEEN {days * _SCALE} PRECEDING AND 1 PRECEDING"
+def _totalled() -> str:
+    totals = ", ".join(
+        f"coalesce(sum({what}) OVER run_so_far, 0) AS all_{what}" for what in _TOTALS
     )
-
-
-def _partners(number: str, partner: str) -> str:
-    """Steps of the distinct count: a pair counts from the day after it met until 30 days later."""
+    held = ", ".join(
+        f"last_value({what} IGNORE NULLS) OVER look_back AS {what}"
+        for what in ("risk_last_5", "risk_last_10", "fraud_t")
+    )
     return f"""
-        SELECT entity, day, sum(step)::BIGINT AS partner_step FROM (
-            SELECT entity, unnest([day + 1, least(day + {DAYS + 1}, coalesce(next_day + 1, day + {DAYS + 1}))])
-                AS day, unnest([1, -1]) AS step
-            FROM (SELECT {number} AS entity, day, lead(day) OVER (
-                      PARTITION BY {number}, {partner} ORDER BY day) AS next_day
-                  FROM (SELECT DISTINCT {number}, {partner}, day FROM payments)))
-        GROUP BY entity, day"""
-
-
-def _learned(number: str) -> str:
-    """What became known of an entity in one day; the last 5 and 10 as they stood at its end."""
-    return f"""
-        SELECT entity, known_day + 1 AS day, count(*) AS known, count(*) FILTER (is_fraud) AS frauds,
-            max(known_t) FILTER (is_fraud) AS fraud_t,
-            arg_max(risk_last_5, place) AS risk_last_5, arg_max(risk_last_10, place) AS risk_last_10
-        FROM (SELECT {number} AS entity, known_day, known_t, is_fraud,
-                  row_number() OVER told AS place,
-                  avg(is_fraud::INTEGER) OVER (told ROWS 4 PRECEDING) AS risk_last_5,
-                  avg(is_fraud::INTEGER) OVER (told ROWS 9 PRECEDING) AS risk_last_10
-              FROM known WINDOW told AS (PARTITION BY {number} ORDER BY known_t, sequence, is_fraud))
-        GROUP BY entity, known_day"""
+        SELECT no, run, day, {totals}, {held}, max(top) OVER look_back AS max_30d
+        FROM grid LEFT JOIN spent USING (no, day) LEFT JOIN learned USING (no, day)
+        LEFT JOIN (SELECT no, day, sum(step) AS partners FROM partners GROUP BY ALL) USING (no, day)
+        WINDOW run_so_far AS ({_RUN} ROWS UNBOUNDED PRECEDING),
+            look_back AS ({_RUN} ROWS {DAYS - 1} PRECEDING)"""
 
 
 def _measured() -> str:
+    windows = [("payments", "count", days) for days in SPENT_DAYS]
+    windows += [(what, what, DAYS) for what in ("total", "squares")]
+    windows += [(what, what, days) for days in KNOWN_DAYS for what in ("known", "frauds")]
     sums = ", ".join(
-        f"coalesce(sum({what}) OVER learned_{days}d, 0)::DOUBLE AS {what}_{days}d"
-        for days in (1, 3, 7, 14, 21, 28, DAYS)
-        for what in ("known", "frauds")
+        f"all_{what} - lag(all_{what}, {days}, 0) OVER ({_RUN}) AS {name}_{days}d"
+        for what, name, days in windows
     )
-    held = ", ".join(
-        f"last_value({what} IGNORE NULLS) OVER learned_{DAYS}d AS {what}"
-        for what in ("risk_last_5", "risk_last_10", "fraud_t", "fraud_day")
-    )
-    frames = ", ".join(
-        f"learned_{days}d AS (PARTITION BY entity ORDER BY day "
-        f"RANGE BETWEEN {days - 1} PRECEDING AND CURRENT ROW)"
-        for days in (1, 3, 7, 14, 21, 28, DAYS)
-    )
+    return f"SELECT *, all_partners AS partners_30d, {sums} FROM totalled"
+
+
+def _statistics() -> str:
     return f"""
-        SELECT spent.*, {sums}, {held}, sum(coalesce(partner_step, 0)) OVER (
-            PARTITION BY entity ORDER BY day ROWS UNBOUNDED PRECEDING) AS partners_30d
-        FROM (SELECT *, CASE WHEN fraud_t IS NOT NULL THEN day END AS fraud_day FROM spent
-              LEFT JOIN partners USING (entity, day) LEFT JOIN learned USING (entity, day)) AS spent
-        WINDOW {frames}"""
+        total_30d / nullif(1000.0 * count_30d, 0) AS mean_30d,
+        {exact_std("count_30d", "total_30d", "squares_30d")} AS std_30d,
+        (epoch_us(moment) - fraud_t) / 8.64e10 AS days_since_fraud"""

@@ -11,10 +11,12 @@ from bisect import bisect_right
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from components.fraud.history import History, Transaction
+from components.fraud.history import History, K, Transaction
 
-STEADY = 1e-6
-"""A standard deviation below this share of the mean is rounding noise, not spread."""
+SPANS = {"last_1h": 1, "last_24h": 24, "last_3d": 72, "last_7d": 168, "last_14d": 336}
+"""Hours of the windows of time; a window excludes its far end."""
+AMOUNT_LIMIT = 1e12
+"""Largest amount that sums tell apart: with it no sum of squares overflows 128 bits."""
 EARTH_KM = 6371.0088
 """Mean radius of the earth (IUGG)."""
 HOUR = 3_600_000_000
@@ -22,29 +24,33 @@ HOUR = 3_600_000_000
 
 
 class Past:
-    """Statistics of some of the user's payments before this one; amounts oldest first."""
+    """Statistics of some of the user's payments before this one; amounts oldest first.
 
-    def __init__(self, amounts: tuple[float, ...]) -> None:
+    Sums are exact: amounts count as whole thousandths (`milli`), finer than any coin.
+    """
+
+    def __init__(self, amounts: tuple[float, ...], milli: list[int]) -> None:
         self.amounts = amounts
+        self.milli = milli
         self.count = len(amounts)
 
     @cached_property
     def sum(self) -> float:
-        return math.fsum(self.amounts)
+        return sum(self.milli) / 1000.0
 
     @cached_property
     def mean(self) -> float | None:
-        return self.sum / self.count if self.count else None
+        return sum(self.milli) / (1000.0 * self.count) if self.count else None
 
     @cached_property
     def std(self) -> float | None:
         """Sample standard deviation; none for fewer than two payments or amounts all alike."""
-        mean = self.mean
-        if mean is None or self.count < 2:
+        if self.count < 2:
             return None
-        squares = sum([(amount - mean) ** 2 for amount in self.amounts])
-        std = math.sqrt(squares / (self.count - 1))
-        return std if std > STEADY * mean else None
+        middle, rest = divmod(sum(self.milli), self.count)
+        about = sum([(value - middle) ** 2 for value in self.milli])
+        variance = (about - rest * rest / self.count) / (self.count - 1)
+        return math.sqrt(variance) / 1000.0 if variance > 0 else None
 
     @cached_property
     def max(self) -> float | None:
@@ -81,35 +87,35 @@ class Moment:
 
     @cached_property
     def last_64(self) -> Past:
-        return Past(self.history.amounts)
+        return self._last(K)
 
     @cached_property
     def last_10(self) -> Past:
-        return Past(self.history.amounts[-10:])
+        return self._last(10)
 
     @cached_property
     def last_5(self) -> Past:
-        return Past(self.history.amounts[-5:])
+        return self._last(5)
 
     @cached_property
     def last_1h(self) -> Past:
-        return self._since(1)
+        return self._since("last_1h")
 
     @cached_property
     def last_24h(self) -> Past:
-        return self._since(24)
+        return self._since("last_24h")
 
     @cached_property
     def last_3d(self) -> Past:
-        return self._since(72)
+        return self._since("last_3d")
 
     @cached_property
     def last_7d(self) -> Past:
-        return self._since(168)
+        return self._since("last_7d")
 
     @cached_property
     def last_14d(self) -> Past:
-        return self._since(336)
+        return self._since("last_14d")
 
     @cached_property
     def seconds_since_last(self) -> float | None:
@@ -121,13 +127,13 @@ class Moment:
     def amount_before(self) -> float | None:
         return self.history.amounts[-1] if self.history.amounts else None
 
-    @cached_property
-    def merchant_visits(self) -> int:
-        return self.history.merchant_ids.count(self.transaction.merchant_id)
+    @property
+    def merchant_seen(self) -> bool:
+        return self.transaction.merchant_id in self.history.merchant_ids
 
-    @cached_property
-    def device_uses(self) -> int:
-        return self.history.device_ids.count(self.transaction.device_id)
+    @property
+    def device_seen(self) -> bool:
+        return self.transaction.device_id in self.history.device_ids
 
     @cached_property
     def devices(self) -> int:
@@ -155,9 +161,16 @@ class Moment:
     def hours_since_place(self) -> float | None:
         return None if self.place is None else (self.timestamp - self.place[0]) / HOUR
 
-    def _since(self, hours: int) -> Past:
-        first = bisect_right(self.history.timestamps, self.timestamp - hours * HOUR)
-        return Past(self.history.amounts[first:])
+    def _last(self, count: int) -> Past:
+        return Past(self.history.amounts[-count:], self._milli[-count:])
+
+    def _since(self, span: str) -> Past:
+        first = bisect_right(self.history.timestamps, self.timestamp - SPANS[span] * HOUR)
+        return Past(self.history.amounts[first:], self._milli[first:])
+
+    @cached_property
+    def _milli(self) -> list[int]:
+        return [int(min(amount, AMOUNT_LIMIT) * 1000 + 0.5) for amount in self.history.amounts]
 
 
 def ratio(value: float | None, base: float | None) -> float | None:
