@@ -54,7 +54,7 @@ def open_client(settings: Settings) -> MlflowClient:
         os.environ.setdefault(name, value)
     _knock(settings.mlflow_address)
     with translated(settings):
-        quiet()
+        _quiet()
         if settings.mlflow_uri is None:
             _make_embedded(settings)
         from mlflow import MlflowClient
@@ -63,7 +63,15 @@ def open_client(settings: Settings) -> MlflowClient:
         return MlflowClient(tracking_uri=address, registry_uri=address)
 
 
-def quiet() -> None:
+def prepare(settings: Settings) -> None:
+    """Make the embedded store where it is missing, before a server or many clients open it."""
+    if not (settings.mlflow / STORE).exists():
+        with translated(settings):
+            _quiet()
+            _make_embedded(settings)
+
+
+def _quiet() -> None:
     """Keep MLflow's and Alembic's notes about their own work off standard error."""
     import mlflow  # configures its loggers at import; ours comes after
 
