@@ -1,0 +1,108 @@
+"""Windows of event time, and the decisions of the ledger that fall into one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from components.common.ledger import Ledger
+
+SCORE = "score"
+"""Column of the model's answer beside the columns of its input."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of event time, `since` included and `until` not. UTC."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.until - self.since
+
+    def key(self, version: str) -> str:
+        """Names a verdict: this span, seen by that champion."""
+        return f"{self.since:%Y-%m-%dT%H:%MZ}/{self.until:%Y-%m-%dT%H:%MZ}/v{version}"
+
+
+def windows_between(
+    first: datetime, until: datetime, days: int, timezone: str
+) -> tuple[Window, ...]:
+    """Complete windows of whole local days, from the day of `first` to the last midnight ≤ `until`.
+
+    Local days, because a day of the business is one: hours and weekdays are local, too.
+    """
+    return tuple(_windows(first, until, days, ZoneInfo(timezone)))
+
+
+def _windows(first: datetime, until: datetime, days: int, zone: ZoneInfo) -> Iterator[Window]:
+    midnight = first.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    while True:
+        following = midnight + timedelta(days=days)  # wall time: right where clocks change, too
+        if following > until:
+            return
+        yield Window(midnight.astimezone(UTC), following.astimezone(UTC))
+        midnight = following
+
+
+def first_event(
+    ledger: Ledger, domain: str, model: str, recorded_since: datetime
+) -> datetime | None:
+    """Event time of the earliest decision that was written since the champion reigns."""
+    found = ledger.rows(
+        "SELECT min(event_timestamp) AS first FROM decisions "
+        "WHERE domain = ? AND model = ? AND recorded_at >= ?",
+        domain,
+        model,
+        recorded_since,
+    )[0]["first"]
+    return datetime.fromisoformat(found) if found else None
+
+
+def decisions_in(
+    ledger: Ledger,
+    domain: str,
+    model: str,
+    version: str,
+    window: Window,
+    columns: Sequence[str],
+    recorded_since: datetime,
+) -> pd.DataFrame:
+    """Inputs of a window's decisions (float64, null is NaN), and `score` where `version` gave it.
+
+    Every arm counts for the inputs: they are the world's, whoever answered.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rows = ledger.rows(
+        "SELECT features, score, version FROM decisions WHERE domain = ? AND model = ? "
+        "AND event_timestamp >= ? AND event_timestamp < ? AND recorded_at >= ? ORDER BY seq",
+        domain,
+        model,
+        window.since,
+        window.until,
+        recorded_since,
+    )
+    inputs = [json.loads(row["features"]) for row in rows]
+    frame = pd.DataFrame(
+        {name: [_number(values.get(name)) for values in inputs] for name in columns}
+    )
+    frame[SCORE] = [
+        np.nan if row["score"] is None or row["version"] != version else row["score"]
+        for row in rows
+    ]
+    return frame.astype(float)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
