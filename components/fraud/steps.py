@@ -1,0 +1,28 @@
+"""KFP steps of fraud."""
+
+from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
+
+from components.common.steps import step
+
+
+@step
+def train_xgboost(
+    config: str,
+    code_digest: str,
+    frame: Input[Dataset],
+    candidate: Output[Model],
+    verdict: Output[Artifact],
+    metrics: Output[Metrics],
+) -> None:
+    """Train, calibrate, export, evaluate the exported artifact, and judge it by its gates."""
+    from pathlib import Path
+
+    from components.common.step_report import reported
+    from components.common.verdict_file import write_verdict
+    from components.fraud.training import train_candidate
+
+    with reported():
+        judged, measured = train_candidate(Path(frame.path), Path(candidate.path), config)
+        write_verdict(judged, Path(verdict.path))
+        for name, metric in measured.items():
+            metrics.log_metric(name, metric.value)

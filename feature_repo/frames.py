@@ -1,0 +1,59 @@
+"""The training frame of a model, from the lake and the feature store of an installation."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+
+from components import find_model
+from components.common.errors import refused
+from components.common.feature_tables import current
+from components.common.settings import Settings
+from components.common.training_data import (
+    SPLIT,
+    Labelled,
+    Windows,
+    labelled_events,
+    point_in_time,
+)
+
+FRAME, WINDOWS = "frame.parquet", "windows.json"
+
+
+def write_frame(
+    settings: Settings,
+    model: str,
+    cut_off: str,
+    calibration_days: int,
+    test_days: int,
+    data_digest: str,
+    into: str,
+) -> None:
+    """Write the frame of a model into a folder, with the windows it was split by.
+
+    cut_off: ISO 8601; labels known later do not count. The domain's `LABELLED` says where its rows
+    come from. Raises `FinloopError` where the features are not those of `data_digest`.
+    """
+    import pyarrow.parquet as pq
+
+    from feature_repo.store import open_store
+
+    domain, spec = find_model(model)
+    source: Labelled = import_module(f"components.{domain.name}.training").LABELLED
+    if current(settings).data_digest != data_digest:
+        raise refused("features_replaced", "The features were replaced meanwhile; run it again.")
+    windows = Windows.before(
+        datetime.fromisoformat(cut_off),
+        spec.label_delay,
+        calibration_days=calibration_days,
+        test_days=test_days,
+    )
+    events = labelled_events(settings.lake, source, windows)
+    keep = (source.key, *source.entities, "event_timestamp", spec.label, SPLIT)
+    frame = point_in_time(open_store(settings), spec.feature_service, events, keep)
+    folder = Path(into)
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(frame, folder / FRAME)
+    (folder / WINDOWS).write_text(json.dumps(windows.as_json(), indent=1) + "\n")

@@ -1,0 +1,132 @@
+"""The feature store of an installation: open it, tell it what there is, fill its online side."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.common.errors import refused
+from components.common.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from feast import FeatureStore, FeatureView
+
+CONFIG = Path(__file__).with_name("feature_store.yaml")
+_READ_AT_ONCE = 5_000  # entities per look into the online store; SQLite takes 32,766 variables
+
+
+def open_store(settings: Settings) -> FeatureStore:
+    """The feature store under `settings.feast`; importing Feast costs seconds, once."""
+    settings.feast.mkdir(parents=True, exist_ok=True)
+    with _plainly():
+        from feast import FeatureStore
+
+        for late in ("offline_stores.duckdb", "online_stores.sqlite"):
+            import_module(f"feast.infra.{late}")
+    return FeatureStore(repo_path=str(settings.feast), fs_yaml_file=CONFIG)
+
+
+def apply(settings: Settings) -> FeatureStore:
+    """Tell Feast of every view and service over `settings.feature_tables`; forget any other."""
+    store = open_store(settings)
+    from feature_repo.definitions import definitions
+
+    wanted = definitions(settings.feature_tables)
+    names = {each.name for each in wanted}
+    known = [*store.list_feature_services(), *store.list_batch_feature_views()]
+    gone = [each for each in known if each.name not in names]
+    store.apply(wanted, objects_to_delete=gone, partial=False)
+    return store
+
+
+def materialize(
+    settings: Settings, as_of: datetime, store: FeatureStore | None = None
+) -> dict[str, int]:
+    """Bring every online view to its newest rows as of a moment; rows written, by view.
+
+    What is made at midnight is written as of the last midnight, which it is true for, whatever the
+    day on which an entity's row last changed. An entity that is newer online is left as it is: the
+    service has seen more of it than the lake has.
+    """
+    store = store or open_store(settings)
+    from feature_repo.views import SERVICE, WRITTEN_BY
+
+    return {
+        view.name: _materialize(store, view, as_of)
+        for view in store.list_batch_feature_views()
+        if view.online and view.tags.get(WRITTEN_BY) != SERVICE
+    }
+
+
+def _materialize(store: FeatureStore, view: FeatureView, as_of: datetime) -> int:
+    rows = _newest(view, as_of)
+    rows = rows[_not_older(store, view, rows)]
+    if len(rows):
+        store.write_to_online_store(view.name, df=rows)
+    return len(rows)
+
+
+def _newest(view: FeatureView, as_of: datetime) -> pd.DataFrame:
+    """The newest row of each entity of a view, at most as of a moment."""
+    import duckdb
+    from feast import FileSource
+
+    source = view.batch_source
+    if not isinstance(source, FileSource) or not Path(source.path).exists():
+        raise refused(
+            "features_missing",
+            f"The feature table of {view.name} is not there; run `finloop run data` first.",
+        )
+    key, with_ttl = view.join_keys[0], bool(view.ttl)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(
+            f"""SELECT * REPLACE (CASE WHEN $with_ttl THEN max(event_timestamp) OVER ()
+                    ELSE event_timestamp END AS event_timestamp)
+                FROM (SELECT * FROM read_parquet($path) WHERE event_timestamp <= $as_of
+                    QUALIFY row_number() OVER (
+                        PARTITION BY {key} ORDER BY event_timestamp DESC, created DESC) = 1)
+                ORDER BY {key}""",  # noqa: S608 - a join key of ours
+            {"with_ttl": with_ttl, "path": source.path, "as_of": as_of},
+        ).df()
+
+
+def _not_older(store: FeatureStore, view: FeatureView, rows: pd.DataFrame) -> Any:
+    """Which rows are at least as new as what is online, to the second that Feast keeps there."""
+    import numpy as np
+
+    key, feature = view.join_keys[0], view.features[0].name
+    entities: list[str] = rows[key].tolist()
+    online: list[int] = []
+    for start in range(0, len(entities), _READ_AT_ONCE):
+        answer = store.get_online_features(
+            features=[f"{view.name}:{feature}"],
+            entity_rows=[{key: name} for name in entities[start : start + _READ_AT_ONCE]],
+        ).to_dict(include_event_timestamps=True)
+        online.extend(answer[f"{feature}__ts"])
+    batch = rows["event_timestamp"].map(lambda moment: int(moment.timestamp()))
+    return batch.to_numpy() >= np.array(online, dtype=np.int64)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Import Feast without run-time type checks of its own calls.
+
+    Feast compiles its classes a second time for typeguard while it is imported, which doubles the
+    time that takes in every process. Feast's debug messages go, too.
+    """
+    import typeguard
+
+    logging.getLogger("feast").setLevel(logging.WARNING)
+    checked = typeguard.typechecked
+    typeguard.typechecked = lambda target=None, **_: target or (lambda given: given)
+    try:
+        yield
+    finally:
+        typeguard.typechecked = checked

@@ -1,0 +1,1 @@
+"""How pipelines run, here or on a Kubeflow endpoint: knows no domain."""
