@@ -12,8 +12,10 @@ from components.common.settings import load_settings
 from feature_repo.store import open_store
 from serving.common.app import make_app
 from serving.common.domain import services
+from serving.common.log import log_plainly
 from serving.common.runtime import Runtime
 
+log_plainly()
 _runtime = Runtime(load_settings(), services(), open_store)
 
 

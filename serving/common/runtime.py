@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components import find_model
@@ -48,7 +46,7 @@ class Runtime:
         self.services = services
         self.pseudonym_key = settings.pseudonym_secret()
         self.models = Models(settings.serving, self._prepare)
-        self.online = OnlineFeatures(lambda: open_store(settings))
+        self.online = OnlineFeatures(settings.feast, lambda: open_store(settings))
         self.recent: dict[str, Recent[Any]] = {
             service.name: Recent(service.carried.event_of)
             for service in services
@@ -56,7 +54,6 @@ class Runtime:
         }
         self._position = Position(settings.serving)
         self._read_up_to = dict.fromkeys(self.recent, -1)
-        self._store_seen: tuple[int, ...] | None = None
         self._ledger: Ledger | None = None
         self._recorder: Recorder | None = None
         self.shadowing: Shadowing | None = None
@@ -88,7 +85,7 @@ class Runtime:
         for step, seconds in (
             (self._follow_ledger, _LEDGER_SECONDS),
             (self._follow_models, _MODELS_SECONDS),
-            (self._follow_store, _STORE_SECONDS),
+            (self.online.refresh, _STORE_SECONDS),
         ):
             self._tasks.append(asyncio.create_task(repeat(step, seconds, self._stop)))
 
@@ -136,21 +133,6 @@ class Runtime:
         for service in self.services:
             if service.name == domain.name and service.warm is not None:
                 service.warm(model.directory)
-
-    def _follow_store(self) -> None:
-        seen = _stamps(self.settings.feast)
-        if seen and seen != self._store_seen:
-            self.online.open()
-            self._store_seen = seen
-            _log.info("the feature store was opened")
-
-
-def _stamps(folder: Path) -> tuple[int, ...]:
-    stamps = []
-    for path in sorted(folder.glob("registry*")):
-        with suppress(FileNotFoundError):
-            stamps.append(path.stat().st_mtime_ns)
-    return tuple(stamps)
 
 
 def _not_open() -> Exception:

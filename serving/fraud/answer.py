@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cache
-from typing import Any
 
-from components.common.ledger import canonical_json
 from components.common.records import Decision
 from components.fraud.decision import Answer, Policy, decide
 from components.fraud.reasons import explain
 from serving.common.arms import Arm
+from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import probability
-from serving.fraud.schemas import AnsweredBy, Payment, PaymentDecision, Reason
+from serving.fraud.schemas import Answerer, Payment, PaymentDecision, Reason
 
 NO_MODEL = Reason(
     code="NO_MODEL",
@@ -25,33 +23,6 @@ NO_REASONS = "reasons_unavailable"
 
 policy_of = cache(Policy.read)
 """The policy of an artifact folder, which never changes: its name is its digest."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a decision was made from, apart from the request and the files of the model."""
-
-    inputs: dict[str, float | None]
-    ages: dict[str, float | None]
-    degraded: tuple[str, ...]
-    model: dict[str, str] | None
-    """Who answered: name, version, digest, arm."""
-
-    def text(self) -> str:
-        """Canonical JSON, as the ledger keeps it."""
-        return canonical_json(asdict(self))
-
-    @classmethod
-    def of(cls, decision: Decision) -> Facts:
-        """The facts of a recorded decision."""
-        kept: dict[str, Any] = json.loads(decision.features)
-        return cls(kept["inputs"], kept["ages"], tuple(kept["degraded"]), kept["model"])
-
-
-def answered_by(arm: Arm, model: Model) -> dict[str, str]:
-    """Who answered, in words that are kept and sent."""
-    release = model.release
-    return {"name": model.name, "version": release.version, "digest": release.digest, "arm": arm}
 
 
 def compose(
@@ -72,7 +43,7 @@ def compose(
         risk_level=ruling.risk_level.value,
         probability=ruling.probability,
         reasons=reasons,
-        model=AnsweredBy.model_validate(facts.model) if facts.model is not None else None,
+        model=Answerer(**asdict(facts.model)) if facts.model is not None else None,
         feature_age_seconds=facts.ages,
         degraded=list(facts.degraded),
     )
@@ -94,8 +65,8 @@ def answer_again(decision: Decision, model: Model | None) -> bytes:
     payment = Payment.model_validate_json(decision.request)
     if model is None:
         return encode(compose(decision.decision_id, payment, facts, None, None))
-    arm: Any = facts.model["arm"] if facts.model is not None else "champion"
-    facts = replace(facts, model=answered_by(arm, model))
+    arm: Arm = facts.model.arm if facts.model is not None else "champion"
+    facts = replace(facts, model=AnsweredBy.of(arm, model))
     score = probability(model, facts.inputs)
     return encode(compose(decision.decision_id, payment, facts, score, model))
 

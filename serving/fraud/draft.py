@@ -15,11 +15,12 @@ from components.fraud import DOMAIN, XGBOOST
 from components.fraud.decision import decide
 from components.fraud.history import Transaction
 from serving.common.decisions import Draft
+from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Fleet, Model
 from serving.common.runtime import Runtime
 from serving.common.scoring import Scored, score
 from serving.common.shadowing import ToScore
-from serving.fraud.answer import NO_REASONS, Facts, answered_by, compose, encode, policy_of
+from serving.fraud.answer import NO_REASONS, compose, encode, policy_of
 from serving.fraud.features import VIEWS, Gathered, gather
 from serving.fraud.schemas import Payment, PaymentDecision
 
@@ -39,7 +40,7 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
         gathered.inputs,
         gathered.ages,
         (*gathered.degraded, *_model_troubles(scored)),
-        answered_by(*scored.answered) if scored.answered else None,
+        AnsweredBy.of(*scored.answered) if scored.answered else None,
     )
     answer, facts = _answer(payment, facts, scored)
     arm, drawn = scored.drawn or ("none", None)

@@ -70,7 +70,7 @@ class Reason(BaseModel):
     text_ko: str = Field(description="The reason in Korean")
 
 
-class AnsweredBy(BaseModel):
+class Answerer(BaseModel):
     """The model version that gave the probability."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -93,7 +93,7 @@ class PaymentDecision(BaseModel):
         description="Calibrated probability of fraud; null where no model could be asked"
     )
     reasons: list[Reason] = Field(description="Empty where the payment is approved")
-    model: AnsweredBy | None = Field(description="Who answered; null where no model could be asked")
+    model: Answerer | None = Field(description="Who answered; null where no model could be asked")
     feature_age_seconds: dict[str, float | None] = Field(
         description="Age of each feature view when the payment happened; null where missing",
         examples=[{"fraud_user_daily": 42123.0, "fraud_merchant_daily": None}],

@@ -1,0 +1,52 @@
+"""What a decision was made from, apart from the request and the files of the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.common.ledger import canonical_json
+from components.common.records import Decision
+from serving.common.arms import Arm
+from serving.common.models import Model
+
+
+@dataclass(frozen=True)
+class AnsweredBy:
+    """The version that gave the probability, which is not the drawn one where that failed."""
+
+    name: str
+    version: str
+    digest: str
+    arm: Arm
+
+    @classmethod
+    def of(cls, arm: Arm, model: Model) -> AnsweredBy:
+        """A loaded version that answered in an arm."""
+        return cls(model.name, model.release.version, model.release.digest, arm)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that an answer is composed of besides request and model."""
+
+    inputs: dict[str, float | None]
+    """Every model input; a null is a value."""
+    ages: dict[str, float | None]
+    """Age in seconds of each feature view at the moment of the event; null where missing."""
+    degraded: tuple[str, ...]
+    """Stable names of what was missing."""
+    model: AnsweredBy | None
+    """Who answered; None where no model could be asked."""
+
+    def text(self) -> str:
+        """Canonical JSON, as the ledger keeps it in `Decision.features`."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def of(cls, decision: Decision) -> Facts:
+        """The facts of a recorded decision."""
+        kept: dict[str, Any] = json.loads(decision.features)
+        model = AnsweredBy(**kept["model"]) if kept["model"] is not None else None
+        return cls(kept["inputs"], kept["ages"], tuple(kept["degraded"]), model)

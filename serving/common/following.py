@@ -1,0 +1,42 @@
+"""The process beside the services: registry to manifest, ledger to online store."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import components
+from components.common.ledger import Ledger
+from components.common.settings import Settings
+from feature_repo.store import open_store
+from serving.common.carrying import Carrier
+from serving.common.domain import services
+from serving.common.online_features import OnlineFeatures
+from serving.common.position import Position
+from serving.common.sync import Sync
+from serving.common.watching import repeat
+
+_REGISTRY_SECONDS = 1.0
+_LEDGER_SECONDS = 0.5
+
+
+async def follow(settings: Settings) -> None:
+    """Keep manifest and online store up to date until SIGTERM or Ctrl-C.
+
+    The two do not wait for each other: with MLflow down, histories stay fresh all the same.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    models = [model for domain in components.domains() for model in domain.models]
+    carrier = Carrier(
+        lambda: Ledger(settings.ledger),
+        OnlineFeatures(settings.feast, lambda: open_store(settings)),
+        Position(settings.serving),
+        services(),
+    )
+    await asyncio.gather(
+        repeat(Sync(settings, models).step, _REGISTRY_SECONDS, stop),
+        repeat(carrier.step, _LEDGER_SECONDS, stop),
+    )

@@ -1,0 +1,172 @@
+"""`finloop decisions list|show|replay`: why was this declined in March?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from components.common.errors import bad_input
+
+if TYPE_CHECKING:
+    from components.common.ledger import Ledger
+    from components.common.records import Decision
+    from serving.common.replay import Replayed
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a decision or of its subject.")]
+_CHUNK = 500
+_SHOWN = 20
+"""Differing decisions that a replay of all of them lists."""
+
+
+def mount(app: typer.Typer) -> None:
+    """Add `decisions` to the command line."""
+    decisions = typer.Typer(help="What was decided, and why.", no_args_is_help=True)
+    decisions.command("list")(_list)
+    decisions.command("show")(_show)
+    decisions.command("replay")(_replay)
+    app.add_typer(decisions, name="decisions")
+
+
+def _list(
+    domain: Annotated[str | None, typer.Option(help="Only of this domain.")] = None,
+    decision: Annotated[str | None, typer.Option(help="Only these, as DECLINE.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+    as_json: _Json = False,
+) -> None:
+    """The newest decisions, the newest first."""
+    with _ledger() as ledger:
+        rows = ledger.rows(
+            "SELECT decision_id, domain, subject_id, event_timestamp, recorded_at, model, version, "
+            "arm, score, decision, error FROM decisions WHERE domain = ifnull(?, domain) "
+            "AND decision = ifnull(?, decision) ORDER BY seq DESC LIMIT ?",
+            domain,
+            decision.upper() if decision else None,
+            limit,
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+    else:
+        _table(rows, ("decision_id", "subject_id", "decision", "score", "version", "arm"))
+
+
+def _show(decision_id: _Id, as_json: _Json = False) -> None:
+    """One decision whole: what was asked, known and answered, by whom, and what became of it."""
+    with _ledger() as ledger:
+        record = _record(ledger, _find(ledger, decision_id))
+    typer.echo(json.dumps(record, ensure_ascii=False, indent=None if as_json else 2))
+
+
+def _replay(
+    decision_id: Annotated[str | None, typer.Argument(metavar="ID", help="As for show.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every decision.")] = False,
+    version: Annotated[
+        str | None, typer.Option("--with", metavar="VERSION", help="What it would say instead.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Answer again from the record; fails where the bytes are not those that were sent."""
+    from components.common.settings import load_settings
+    from serving.common.library import Library
+    from serving.common.replay import replay
+
+    if every == (decision_id is not None):
+        raise bad_input("which_decision", "Name one decision, or say --all.")
+    with _ledger() as ledger:
+        wanted = _all(ledger) if decision_id is None else [_find(ledger, decision_id)]
+        count, differing = 0, []
+        for one in replay(wanted, Library(load_settings()), version):
+            count += 1
+            differing += [] if one.same else [one]
+            if not every and as_json:
+                typer.echo(json.dumps(one.as_json(), ensure_ascii=False))
+    if every and as_json:
+        typer.echo(json.dumps(_summary(count, differing), ensure_ascii=False))
+    elif not as_json:
+        _tell(count, differing)
+    if any(one.error is not None for one in differing) or (version is None and differing):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _ledger() -> Iterator[Ledger]:
+    from components.common.ledger import Ledger
+    from components.common.settings import load_settings
+
+    ledger = Ledger(load_settings().ledger)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _find(ledger: Ledger, name: str) -> Decision:
+    found = list(ledger.decisions("decision_id = ? OR subject_id = ?", name, name))
+    if not found:
+        raise bad_input(
+            "unknown_decision", f"There is no decision {name!r}; see `finloop decisions list`."
+        )
+    return found[0]
+
+
+def _all(ledger: Ledger) -> Iterator[Decision]:
+    position = 0
+    while found := ledger.decisions_after(position, _CHUNK):
+        yield from (decision for _, decision in found)
+        position = found[-1][0]
+
+
+def _record(ledger: Ledger, decision: Decision) -> dict[str, Any]:
+    shadows = ledger.shadows("decision_id = ?", decision.decision_id)
+    outcomes = ledger.outcomes(
+        "domain = ? AND subject_id = ?", decision.domain, decision.subject_id
+    )
+    parsed = {
+        name: json.loads(getattr(decision, name)) for name in ("request", "features", "answer")
+    }
+    return {
+        **_plain(asdict(decision)),
+        **parsed,
+        "shadows": [_plain(asdict(shadow)) for shadow in shadows],
+        "outcomes": [_plain(asdict(outcome)) for outcome in outcomes],
+    }
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in record.items()
+    }
+
+
+def _summary(count: int, differing: list[Replayed]) -> dict[str, Any]:
+    return {
+        "decisions": count,
+        "mismatches": len(differing),
+        "different": [one.as_json() for one in differing[:_SHOWN]],
+    }
+
+
+def _tell(count: int, differing: list[Replayed]) -> None:
+    typer.echo(f"{count} replayed, {len(differing)} different.")
+    for one in differing[:_SHOWN]:
+        typer.echo(f"{one.decision_id}: {one.error or ''}")
+        for name, (before, now) in one.changes.items():
+            typer.echo(f"  {name}: {json.dumps(before, ensure_ascii=False)}")
+            typer.echo(f"  {' ' * len(name)}→ {json.dumps(now, ensure_ascii=False)}")
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
+    Console().print(table)
