@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from components.common import registry_commands
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,6 +26,7 @@ def mount(app: typer.Typer) -> None:
     outcomes.command("import")(_import_outcomes)
     outcomes.callback()(_outcomes)
     app.add_typer(outcomes, name="outcomes")
+    registry_commands.mount(app)
 
 
 def _outcomes() -> None:
