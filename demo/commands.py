@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def mount(app: typer.Typer) -> None:
     """Add the commands of this layer to the command line."""
     app.command("simulate")(simulate)
+    app.command("demo")(demo)
+    app.command("up")(up)
 
 
 def simulate(
@@ -76,3 +78,29 @@ def _show(world: World, out: Path, *, as_json: bool) -> None:
     for name, count in rows.items():
         table.add_row(name, f"{count:,}")
     Console().print(table)
+
+
+def demo(
+    users: Annotated[int, typer.Option(help="Customers of the company.")] = 700,
+    seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 7,
+) -> None:
+    """Tell the whole loop once, from a company's data to a rollback, and sum it up."""
+    from rich.console import Console
+
+    from components.common.settings import load_settings
+    from demo.company import StoryConfig
+    from demo.story import tell
+
+    tell(load_settings(), StoryConfig(users=users, seed=seed), Console())
+
+
+def up() -> None:
+    """Leave the MLflow UI, the Evidently UI and the services running until Ctrl-C."""
+    import time
+
+    from rich.console import Console
+
+    from components.common.settings import load_settings
+    from demo import up as everything
+
+    everything.up(load_settings(), Console(), time.sleep)

@@ -1,0 +1,63 @@
+"""A mistake that every gate lets through: a model trained on amounts in another unit.
+
+A colleague exports the payments in thousands of won and trains on them. Train and test have the
+same mistake, so the evaluation is fine; only live traffic, in won, shows that the scores are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from components.common.settings import Settings
+from components.fraud import XGBOOST
+from demo.days import refresh
+from pipelines import launch
+from pipelines.common.run_log import Step
+
+AUTHOR = "haneul"
+"""The colleague whom the story plays."""
+_WON_IN_THE_UNIT = 1000.0
+
+
+def train_on_wrong_units(
+    settings: Settings, inbox: Path, notice: Callable[[Step], None] = lambda step: None
+) -> str:
+    """Train in a sandbox on payments in thousands of won; the candidate's version.
+
+    The sandbox has its own lake and features; the registry and the ledger are the company's.
+    """
+    sandbox = sandbox_of(settings)
+    wrong = export_in_thousands(inbox, sandbox.home / "inbox")
+    refresh(sandbox, wrong, ledger=False)
+    result = launch.run(XGBOOST.name, {"author": AUTHOR}, sandbox, notice=notice)
+    result.raise_failure()
+    (candidate,) = map(str, result.outputs.values())
+    return candidate
+
+
+def sandbox_of(settings: Settings) -> Settings:
+    """The settings of a sandbox that shares registry and ledger, and nothing else."""
+    return settings.model_copy(
+        update={
+            "home": settings.home / "story" / "sandbox",
+            "ledger_file": settings.ledger,
+            "mlflow_uri": settings.mlflow_address,
+        }
+    )
+
+
+def export_in_thousands(inbox: Path, folder: Path) -> Path:
+    """Copy contract tables with the amounts of payments divided by a thousand."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(inbox.glob("*.parquet")):
+        table = pq.read_table(path)
+        if path.stem == "transactions":
+            at = table.schema.get_field_index("amount")
+            amounts = pc.call_function("divide", [table["amount"], _WON_IN_THE_UNIT])
+            table = table.set_column(at, table.schema.field(at), amounts)
+        pq.write_table(table, folder / path.name)
+    return folder
