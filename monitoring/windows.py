@@ -93,7 +93,7 @@ def decisions_in(
         window.until,
         recorded_since,
     )
-    inputs = [json.loads(row["features"]) for row in rows]
+    inputs = [json.loads(row["features"])["inputs"] for row in rows]
     frame = pd.DataFrame(
         {name: [_number(values.get(name)) for values in inputs] for name in columns}
     )

@@ -41,9 +41,12 @@ class Decision:
     error: str | None
     """What went wrong in the drawn arm; the answer then came from the other one or from rules."""
     request: str
+    """Canonical JSON of what was asked, in the columns of its contract table."""
     features: str
+    """Canonical JSON: `inputs` (every model input; a null is a value), `ages` (seconds of each
+    feature view), `degraded` (what was missing) and `model` (who answered)."""
     answer: str
-    """Canonical JSON; `answer` is byte for byte what the caller got."""
+    """Byte for byte what the caller got."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def decided() -> Callable[..., Decision]:
             latency_ms=5.0,
             error=None,
             request=canonical_json(request),
-            features=json.dumps(features),
+            features=json.dumps({"inputs": features}),
             answer="{}",
         )
         return replace(base, **changes)
