@@ -1,9 +1,80 @@
-"""Commands of this layer."""
+"""`finloop bench`: every measured claim, as a table or as JSON."""
 
 from __future__ import annotations
 
+import json
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
 import typer
+
+from components.common.errors import bad_input
+
+if TYPE_CHECKING:
+    from benchmarks.report import Benchmark, Report, Say
 
 
 def mount(app: typer.Typer) -> None:
     """Add the commands of this layer to the command line."""
+    app.command("bench")(bench)
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="Which claim to measure.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the data it reads.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a claim against a peer in the same run."""
+    report = measure(name, data, lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(json.dumps(report.as_json()))
+    else:
+        _print_table(report)
+
+
+def benchmarks() -> dict[str, Benchmark]:
+    """Every benchmark by name: the modules of this folder that have a `run`."""
+    import benchmarks as folder
+
+    names = [module.name for module in pkgutil.iter_modules(folder.__path__)]
+    modules = {name: import_module(f"benchmarks.{name}") for name in names}
+    return {
+        name: cast("Benchmark", module)
+        for name, module in modules.items()
+        if hasattr(module, "run")
+    }
+
+
+def measure(name: str, data: Path | None, say: Say) -> Report:
+    """Run the benchmark of that name; a clear sentence where there is none, or no such folder."""
+    from time import perf_counter
+
+    from benchmarks.report import Report, describe_machine
+    from components.common.settings import load_settings
+
+    known = benchmarks()
+    if name not in known:
+        raise bad_input(
+            "unknown_benchmark",
+            f"There is no benchmark named {name!r}; choose one of: {', '.join(sorted(known))}.",
+        )
+    if data is not None and not data.exists():
+        raise bad_input("no_data", f"There is no folder {data}; give one that exists with --data.")
+    load_settings()  # keeps every component silent about its use
+    began = perf_counter()
+    rows = known[name].run(data, say)
+    return Report(name, perf_counter() - began, describe_machine(), rows)
+
+
+def _print_table(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{report.name} · {report.seconds:.0f} s · {report.machine}"
+    table = Table("case", "metric", "value", "unit", "peer", title=title)
+    for row in report.rows:
+        peer = "" if row.peer is None else f"{row.peer:.4g}"
+        table.add_row(row.case, row.metric, f"{row.value:.4g}", row.unit, peer)
+    Console().print(table)

@@ -1,0 +1,201 @@
+"""Our fraud model on the Fraud Detection Handbook, by its own protocol and through our own loop:
+ingest, features, training, calibration, export, and the scores of the exported artifact.
+
+The peer is the handbook's tuned XGBoost on the handbook's 15 features, on the same rows.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.handbook_split import (
+    HISTORY_FROM,
+    STARTS,
+    WEEK,
+    Mask,
+    Payments,
+    day_number,
+    tested_on,
+    trained_on,
+)
+from benchmarks.report import Row, Say
+from components.common.errors import bad_input
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from components.common.features import FeatureTable
+    from components.common.settings import Settings
+    from components.fraud.boosting import BoostingConfig
+
+METRICS = {
+    "roc_auc": "area",
+    "average_precision": "area",
+    "card_precision_100": "share",
+}
+CASES: dict[str, tuple[date | None, int]] = {
+    "fraud-xgboost/7d": (None, 2),
+    "fraud-xgboost/all": (HISTORY_FROM, WEEK),
+}
+"""Case → first day of training (the training week where None), and its last days that calibrate."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Every payment that some fold trains or tests on, with our features and the peer's."""
+
+    frame: pd.DataFrame
+    payments: Payments
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model under test: what it sees and how it is grown."""
+
+    inputs: tuple[str, ...]
+    config: BoostingConfig
+
+
+def run(data: Path | None, say: Say) -> tuple[Row, ...]:
+    """Measure every case; `data` is the folder of the handbook's transactions."""
+    if data is None:
+        raise bad_input("no_data", "The handbook benchmark reads its data from --data DIR.")
+    with TemporaryDirectory(prefix="finloop-handbook-") as folder:
+        rows = prepare(data, Path(folder), say)
+    say(f"{len(rows.frame):,} payments, {int(rows.payments.fraud.sum()):,} frauds")
+    return tuple(row for case in CASES for row in _measure(case, rows, say))
+
+
+def prepare(data: Path, folder: Path, say: Say) -> Rows:
+    """Ingest, build features and join them, in a home of its own below `folder`."""
+    from components.common.ingest import ingest
+    from components.common.settings import Settings
+    from components.fraud.features import build_feature_tables
+
+    settings = Settings(home=folder, timezone="UTC")
+    say("ingest")
+    ingest(data, "fraud-handbook", settings, datetime.now(UTC))
+    say("features")
+    build_feature_tables(settings.lake, settings.feature_tables, settings.timezone)
+    say("join")
+    return join(settings)
+
+
+def join(settings: Settings) -> Rows:
+    """Each payment from the first day of history to the last test, with all of its features."""
+    import pandas as pd
+
+    from components.common import lake
+
+    with lake.connect(settings.home / "spill") as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        frame = connection.execute(
+            _frame_sql(settings),
+            {"first": HISTORY_FROM, "end": max(STARTS) + timedelta(days=3 * WEEK)},
+        ).df()
+    customer = pd.factorize(frame["user_id"])[0].astype(np.int64)
+    payments = Payments(customer, frame["day"].to_numpy(np.int64), frame["is_fraud"].to_numpy(bool))
+    return Rows(frame.drop(columns=["user_id", "day", "is_fraud"]), payments)
+
+
+_MEMORY = "3GB"
+
+
+def _frame_sql(settings: Settings) -> str:
+    from benchmarks.handbook_peer import PEER_INPUT, peer_sql
+    from components.common import lake
+    from components.fraud.features import TABLES
+
+    transactions, outcomes = (
+        lake.scan(settings.lake, table) for table in ("transactions", "outcomes")
+    )
+    features = ", ".join(f"{t.name}.{name}::FLOAT AS {name}" for t in TABLES for name in t.names)
+    peers = ", ".join(f"peer.{name}::FLOAT AS {name}" for name in PEER_INPUT)
+    joined = " ".join(_joined(t, settings.feature_tables) for t in TABLES)
+    return f"""
+        SELECT paid.user_id, paid.is_fraud, epoch_us(paid.event_timestamp) // 86400000000 AS day,
+            {features}, {peers}
+        FROM (SELECT transaction_id, user_id, merchant_id, event_timestamp, is_fraud
+              FROM {transactions} AS t JOIN {outcomes} AS o USING (transaction_id)
+              WHERE event_timestamp >= $first AND event_timestamp < $end) AS paid
+        {joined}
+        JOIN ({peer_sql(transactions, outcomes)}) AS peer
+        ON peer.transaction_id = paid.transaction_id
+        ORDER BY paid.event_timestamp, paid.transaction_id"""  # noqa: S608 - names of ours
+
+
+def _joined(table: FeatureTable, folder: Path) -> str:
+    """The row of the payment itself, or the newest of its user or merchant."""
+    from components.common import lake
+
+    name, entity = table.name, table.entity
+    file = lake.quote(folder / f"{name}.parquet")
+    same = f"{file} AS {name} ON {name}.{entity} = paid.{entity}"
+    if table.cadence == "event":
+        return f"LEFT JOIN {same}"
+    return f"ASOF LEFT JOIN {same} AND {name}.event_timestamp <= paid.event_timestamp"
+
+
+def _measure(case: str, rows: Rows, say: Say) -> list[Row]:
+    """Means over the folds; folds side by side, each tree grown by one thread."""
+    from benchmarks.handbook_peer import PEER_CONFIG, PEER_INPUT
+    from components.fraud.boosting import BoostingConfig
+    from components.fraud.features import MODEL_INPUT
+
+    ours, peer = Model(MODEL_INPUT, BoostingConfig()), Model(PEER_INPUT, PEER_CONFIG)
+    jobs = [(model, start) for model in (ours, peer) for start in STARTS]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda job: evaluate_fold(rows, case, job[0], job[1], say), jobs))
+
+    def mean(folds: list[dict[str, float]], metric: str) -> float:
+        return float(np.mean([fold[metric] for fold in folds]))
+
+    halves = found[: len(STARTS)], found[len(STARTS) :]
+    return [
+        Row(case, metric, mean(halves[0], metric), unit, mean(halves[1], metric))
+        for metric, unit in METRICS.items()
+    ]
+
+
+def evaluate_fold(rows: Rows, case: str, model: Model, start: date, say: Say) -> dict[str, float]:
+    """Train, calibrate and export on one fold; the metrics of the artifact on its test week."""
+    from components.common.evaluation import evaluate, scored
+
+    history_from, calibration_days = CASES[case]
+    train = trained_on(rows.payments, start, history_from)
+    later = train & (rows.payments.day >= day_number(start) + WEEK - calibration_days)
+    test = tested_on(rows.payments, start)
+    score = _artifact_scores(rows, model, train & ~later, later, test)
+    fraud, customer, day = (
+        column[test] for column in (rows.payments.fraud, rows.payments.customer, rows.payments.day)
+    )
+    measured = evaluate(scored(fraud, score, entity=customer, day=day), resamples=0)
+    values = {name: measured[name].value for name in METRICS}
+    say(
+        f"{case} {start} {len(model.inputs)} inputs: "
+        f"train {train.sum():,} rows / {rows.payments.fraud[train].sum():,} frauds, "
+        f"test {test.sum():,} / {fraud.sum():,}, AP {values['average_precision']:.4f}"
+    )
+    return values
+
+
+def _artifact_scores(rows: Rows, model: Model, early: Mask, later: Mask, test: Mask) -> np.ndarray:
+    from components.common.artifact import Scorer, matrix
+    from components.fraud.boosting import Boosting
+
+    frame, fraud = rows.frame[list(model.inputs)], rows.payments.fraud
+    fitted = Boosting(model.config).fit(
+        frame[early], fraud[early], calibration=(frame[later], fraud[later])
+    )
+    with TemporaryDirectory() as folder:
+        fitted.export(Path(folder))
+        scorer = Scorer.load(Path(folder))
+    return scorer.score(matrix(frame[test], scorer.inputs))
