@@ -100,8 +100,8 @@ def undo(root: Path) -> None:
         for name, existed in json.loads(journal.read_text()).items():
             if existed:
                 _bring_back(aside / "old" / name, root / name)
-            else:
-                (root / name).unlink(missing_ok=True)
+            elif (root / name).exists():
+                (root / name).unlink()
                 _remove_empty((root / name).parent, root)
         journal.unlink()
     shutil.rmtree(aside, ignore_errors=True)

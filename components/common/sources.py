@@ -35,9 +35,10 @@ class Source:
         files = "[" + ", ".join(lake.quote(path) for path in self.files) + "]"
         if self.kind == "parquet":
             return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
-        return (
-            f"read_csv({files}, all_varchar = true, header = true, delim = ',', quote = '\"', "
-            "escape = '\"', comment = '', union_by_name = true, hive_partitioning = false)"
+        return (  # nothing about the layout is guessed: a guess could skip rows in silence
+            f"read_csv({files}, all_varchar = true, header = true, skip = 0, delim = ',', "
+            "quote = '\"', escape = '\"', comment = '', strict_mode = true, union_by_name = true, "
+            "hive_partitioning = false)"
         )
 
 
