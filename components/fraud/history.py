@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 K = 64
 """Payments that are remembered per user, online and offline."""
@@ -53,20 +56,14 @@ class History:
         if transaction.transaction_id in self.transaction_ids:
             return self
         place = self._before(transaction)
-        row = (
-            transaction.timestamp,
-            transaction.transaction_id,
-            transaction.amount,
-            transaction.merchant_id,
-            transaction.device_id,
-            transaction.latitude,
-            transaction.longitude,
-        )
         return History(
-            *(
-                (*column[:place], value, *column[place:])[-K:]
-                for column, value in zip(self._columns(), row, strict=True)
-            )
+            _put(self.timestamps, place, transaction.timestamp),
+            _put(self.transaction_ids, place, transaction.transaction_id),
+            _put(self.amounts, place, transaction.amount),
+            _put(self.merchant_ids, place, transaction.merchant_id),
+            _put(self.device_ids, place, transaction.device_id),
+            _put(self.latitudes, place, transaction.latitude),
+            _put(self.longitudes, place, transaction.longitude),
         )
 
     def before(self, transaction: Transaction) -> History:
@@ -74,47 +71,47 @@ class History:
         place = self._before(transaction)
         if place == len(self):
             return self
-        return History(*(column[:place] for column in self._columns()))
+        return History(
+            self.timestamps[:place],
+            self.transaction_ids[:place],
+            self.amounts[:place],
+            self.merchant_ids[:place],
+            self.device_ids[:place],
+            self.latitudes[:place],
+            self.longitudes[:place],
+        )
 
     def to_columns(self) -> dict[str, list[Any]]:
         """The lists as the feature store keeps them: "" for no device, NaN for no place.
 
         Feast cannot hold a null inside a list.
         """
-        columns: dict[str, list[Any]] = {
-            field.name: list(column)
-            for field, column in zip(fields(self), self._columns(), strict=True)
+        return {
+            "timestamps": list(self.timestamps),
+            "transaction_ids": list(self.transaction_ids),
+            "amounts": list(self.amounts),
+            "merchant_ids": list(self.merchant_ids),
+            "device_ids": [device or "" for device in self.device_ids],
+            "latitudes": [math.nan if value is None else value for value in self.latitudes],
+            "longitudes": [math.nan if value is None else value for value in self.longitudes],
         }
-        columns["device_ids"] = [device or "" for device in self.device_ids]
-        for name in ("latitudes", "longitudes"):
-            columns[name] = [float("nan") if value is None else value for value in columns[name]]
-        return columns
 
     @staticmethod
     def from_columns(columns: Mapping[str, Sequence[Any] | None]) -> History:
-        """The history that `to_columns` wrote; empty where the feature store knows nothing."""
+        """The history that `to_columns` wrote; empty where the feature store knows nothing.
+
+        A column may be a sequence or a NumPy array of any length up to K.
+        """
         if columns.get("timestamps") is None:
             return History()
-        column = {field.name: columns[field.name] or () for field in fields(History)}
         return History(
-            timestamps=tuple(map(int, column["timestamps"])),
-            transaction_ids=tuple(map(str, column["transaction_ids"])),
-            amounts=tuple(map(float, column["amounts"])),
-            merchant_ids=tuple(map(str, column["merchant_ids"])),
-            device_ids=tuple(device or None for device in column["device_ids"]),
-            latitudes=tuple(map(_known, column["latitudes"])),
-            longitudes=tuple(map(_known, column["longitudes"])),
-        )
-
-    def _columns(self) -> tuple[tuple[Any, ...], ...]:
-        return (
-            self.timestamps,
-            self.transaction_ids,
-            self.amounts,
-            self.merchant_ids,
-            self.device_ids,
-            self.latitudes,
-            self.longitudes,
+            timestamps=tuple(_values(columns, "timestamps")),
+            transaction_ids=tuple(_values(columns, "transaction_ids")),
+            amounts=tuple(_values(columns, "amounts")),
+            merchant_ids=tuple(_values(columns, "merchant_ids")),
+            device_ids=tuple([device or None for device in _values(columns, "device_ids")]),
+            latitudes=tuple([_known(value) for value in _values(columns, "latitudes")]),
+            longitudes=tuple([_known(value) for value in _values(columns, "longitudes")]),
         )
 
     def _before(self, transaction: Transaction) -> int:
@@ -125,5 +122,14 @@ class History:
         return place
 
 
+def _put(column: tuple[T, ...], place: int, value: T) -> tuple[T, ...]:
+    return (*column[:place], value, *column[place:])[-K:]
+
+
+def _values(columns: Mapping[str, Any], name: str) -> Sequence[Any]:
+    column = columns[name]
+    return column.tolist() if hasattr(column, "tolist") else column
+
+
 def _known(value: float | None) -> float | None:
-    return None if value is None or value != value else float(value)  # noqa: PLR0124 (NaN)
+    return None if value is None or math.isnan(value) else value

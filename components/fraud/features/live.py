@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 from components.common.features import Feature, FeatureTable
 from components.fraud.features.moment import Moment, Past, ratio
@@ -34,7 +35,7 @@ def _feature(
 
 
 def _past(window: str) -> Callable[[Moment], Past]:
-    return lambda m: getattr(m, window)
+    return attrgetter(window)
 
 
 def _request() -> Iterator[Feature]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from functools import cached_property
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from components.fraud.history import History, K, Transaction
@@ -23,6 +24,27 @@ HOUR = 3_600_000_000
 """Microseconds."""
 
 
+T = TypeVar("T")
+
+
+class once(Generic[T]):  # noqa: N801 (reads as a decorator)
+    """A property that is computed at most once; `functools.cached_property` locks in Python 3.11."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+        self.name = compute.__name__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> once[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> once[T] | T:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
+
 class Past:
     """Statistics of some of the user's payments before this one; amounts oldest first.
 
@@ -34,29 +56,33 @@ class Past:
         self.milli = milli
         self.count = len(amounts)
 
-    @cached_property
+    @once
+    def total(self) -> int:
+        return sum(self.milli)
+
+    @once
     def sum(self) -> float:
-        return sum(self.milli) / 1000.0
+        return self.total / 1000.0
 
-    @cached_property
+    @once
     def mean(self) -> float | None:
-        return sum(self.milli) / (1000.0 * self.count) if self.count else None
+        return self.total / (1000.0 * self.count) if self.count else None
 
-    @cached_property
+    @once
     def std(self) -> float | None:
         """Sample standard deviation; none for fewer than two payments or amounts all alike."""
         if self.count < 2:
             return None
-        middle, rest = divmod(sum(self.milli), self.count)
+        middle, rest = divmod(self.total, self.count)
         about = sum([(value - middle) ** 2 for value in self.milli])
         variance = (about - rest * rest / self.count) / (self.count - 1)
         return math.sqrt(variance) / 1000.0 if variance > 0 else None
 
-    @cached_property
+    @once
     def max(self) -> float | None:
         return max(self.amounts, default=None)
 
-    @cached_property
+    @once
     def median(self) -> float | None:
         if not self.count:
             return None
@@ -85,45 +111,45 @@ class Moment:
         """0 is Monday."""
         return self._clock.weekday()
 
-    @cached_property
+    @once
     def last_64(self) -> Past:
         return self._last(K)
 
-    @cached_property
+    @once
     def last_10(self) -> Past:
         return self._last(10)
 
-    @cached_property
+    @once
     def last_5(self) -> Past:
         return self._last(5)
 
-    @cached_property
+    @once
     def last_1h(self) -> Past:
         return self._since("last_1h")
 
-    @cached_property
+    @once
     def last_24h(self) -> Past:
         return self._since("last_24h")
 
-    @cached_property
+    @once
     def last_3d(self) -> Past:
         return self._since("last_3d")
 
-    @cached_property
+    @once
     def last_7d(self) -> Past:
         return self._since("last_7d")
 
-    @cached_property
+    @once
     def last_14d(self) -> Past:
         return self._since("last_14d")
 
-    @cached_property
+    @once
     def seconds_since_last(self) -> float | None:
         if not self.history.timestamps:
             return None
         return (self.timestamp - self.history.timestamps[-1]) / 1e6
 
-    @cached_property
+    @once
     def amount_before(self) -> float | None:
         return self.history.amounts[-1] if self.history.amounts else None
 
@@ -135,12 +161,12 @@ class Moment:
     def device_seen(self) -> bool:
         return self.transaction.device_id in self.history.device_ids
 
-    @cached_property
+    @once
     def devices(self) -> int:
         """Earlier payments whose device is known."""
         return len(self.history) - self.history.device_ids.count(None)
 
-    @cached_property
+    @once
     def place(self) -> tuple[int, float, float] | None:
         """(timestamp, latitude, longitude) of the last payment with a place."""
         history = self.history
@@ -150,14 +176,14 @@ class Moment:
                 return history.timestamps[at], latitude, longitude
         return None
 
-    @cached_property
+    @once
     def distance_km(self) -> float | None:
         latitude, longitude = self.transaction.latitude, self.transaction.longitude
         if self.place is None or latitude is None or longitude is None:
             return None
         return great_circle_km(*self.place[1:], latitude, longitude)
 
-    @cached_property
+    @once
     def hours_since_place(self) -> float | None:
         return None if self.place is None else (self.timestamp - self.place[0]) / HOUR
 
@@ -168,9 +194,12 @@ class Moment:
         first = bisect_right(self.history.timestamps, self.timestamp - SPANS[span] * HOUR)
         return Past(self.history.amounts[first:], self._milli[first:])
 
-    @cached_property
+    @once
     def _milli(self) -> list[int]:
-        return [int(min(amount, AMOUNT_LIMIT) * 1000 + 0.5) for amount in self.history.amounts]
+        amounts = self.history.amounts
+        if amounts and max(amounts) > AMOUNT_LIMIT:
+            amounts = [min(amount, AMOUNT_LIMIT) for amount in amounts]
+        return [int(amount * 1000 + 0.5) for amount in amounts]
 
 
 def ratio(value: float | None, base: float | None) -> float | None:

@@ -116,7 +116,7 @@ def _distance() -> str:
     north = "pow(sin(radians(latitude - place_latitude) / 2), 2)"
     east = "pow(sin(radians(longitude - place_longitude) / 2), 2)"
     chord = f"{north} + cos(radians(place_latitude)) * cos(radians(latitude)) * {east}"
-    return f"2 * {EARTH_KM} * asin(least(1.0, sqrt({chord})))"
+    return f"2 * {EARTH_KM} * asin(sqrt(CASE WHEN {chord} > 1 THEN 1 ELSE {chord} END))"
 
 
 def user_history() -> str:
