@@ -102,7 +102,7 @@ def read_batches(
         for batch in connection.sql(sql).to_arrow_reader(BATCH):
             yield _staged(batch, read, table, key, pseudonyms)
             read += batch.num_rows
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # a stream fails as OSError
         raise _unusable(source, error) from None  # its text may quote raw ids
     finally:
         connection.close()

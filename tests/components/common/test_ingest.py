@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -93,7 +92,7 @@ def files(home: Path) -> dict[str, bytes]:
 def query(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a query over `{transactions}` and the other tables of the lake."""
     scans = {name: lake.scan(settings.lake, name) for name in lake.tables_present(settings.lake)}
-    return duckdb.sql(sql.format(**scans)).fetchall()
+    return lake.connect().sql(sql.format(**scans)).fetchall()
 
 
 def rows(settings: Settings, table: str = "transactions") -> list[tuple[Any, ...]]:
