@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +39,8 @@ def approve(spec: ModelSpec, version: str, by: str, settings: Settings) -> Model
         try:
             ledger.append([_approval(promoted, by, "finloop", evaluated)])
         except BaseException:
-            registry.withdraw(promoted)  # a copy that nobody answers for must not stay
+            with suppress(FinloopError):  # what is said is why, not that tidying failed as well
+                registry.withdraw(promoted)
             raise
     return promoted
 

@@ -19,9 +19,10 @@ from components.common.ledger import Ledger
 from components.common.mlflow_server import ServerCommand, server_command
 from components.common.processes import Supervisor, answers, free_port
 from components.common.registration import RunFacts
-from components.common.registry import Registry
+from components.common.registry import ModelVersion, Registry
 from components.common.sealing import seal
 from components.common.settings import Settings
+from components.common.stages import Stage
 
 Facts = Callable[..., RunFacts]
 PASSWORD = "long-enough-for-mlflow"
@@ -77,6 +78,12 @@ def test_the_store_has_two_doors_and_the_ui_can_promote(
     )
     assert picture == (artifact / "calibration.png").read_bytes()
 
+    (card,) = [
+        _ask(server.address, f"{page}/artifacts/files?artifact_file_path=model_card.md")
+        for page in _model_pages(direct, candidate)
+    ]
+    assert card == (artifact / "model_card.md").read_bytes()
+
     promote_button = {  # what the page sends on Promote model
         "name": spec.name,
         "source": f"models:/{spec.candidate}/{candidate.version}",
@@ -100,6 +107,15 @@ def test_the_store_has_two_doors_and_the_ui_can_promote(
     assert direct.versions(spec.name)[1] == approved
 
 
+def _model_pages(registry: Registry, version: ModelVersion) -> list[str]:
+    """Where the UI reads about the models of the run of a version."""
+    assert version.run_id is not None
+    outputs = registry.client.get_run(version.run_id).outputs
+    assert outputs is not None
+    models = [output.model_id for output in outputs.model_outputs]
+    return [f"ajax-api/2.0/mlflow/logged-models/{model}" for model in models]
+
+
 def test_with_permissions_training_cannot_reach_production(
     mlflow_settings: Settings,
     spec: ModelSpec,
@@ -115,6 +131,7 @@ def test_with_permissions_training_cannot_reach_production(
         "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
         f"database_uri = sqlite:///{tmp_path / 'auth.db'}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        "auth_cache_ttl_seconds = 60\n"
     )
     environment = {
         **command.environment,
@@ -153,6 +170,12 @@ def test_with_permissions_training_cannot_reach_production(
         approved = approve(spec, candidate.version, "jun", settings)
         assert registry.versions(spec.name) == (approved,)
 
+        become("rollout")
+        registry.set_challenger(spec.name, approved.version)
+        registry.set_stage(spec.name, approved.version, Stage.SHADOW, ())
+        registry.clear_challenger(spec.name)
+        assert registry.versions(spec.name)[0].stage is Stage.SHADOW
+
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
         with pytest.raises(FinloopError) as unknown:
             registry.versions(spec.name)
@@ -167,6 +190,10 @@ def _set_up_people(settings: Settings, spec: ModelSpec) -> None:
     client = Registry(settings).client
     for name in (spec.name, spec.candidate):
         client.create_registered_model(name)
-    for person, model in (("training", spec.candidate), ("jun", spec.name)):
+    for person, model, may in (
+        ("training", spec.candidate, "EDIT"),
+        ("jun", spec.name, "EDIT"),
+        ("rollout", spec.name, "MANAGE"),
+    ):
         people.create_user(person, PASSWORD)
-        people.grant_user_permission(person, "registered_model", model, "EDIT")
+        people.grant_user_permission(person, "registered_model", model, may)
