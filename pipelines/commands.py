@@ -95,6 +95,8 @@ def _show(result: RunResult) -> None:
     from rich.table import Table
 
     table = Table(title=f"{result.pipeline}: {result.run_id}", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in result.outputs.items():
         table.add_row(name, str(value))
     if result.link:

@@ -16,6 +16,7 @@ from components.common.evaluation import (
     scored,
 )
 from components.common.evidence import Evidence, count_splits, write_reference, write_sample
+from components.common.model_card import IMPORTANCE, draw_importance
 from components.common.pictures import PICTURE, draw_evaluation
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN, Labelled
 from components.common.verdict import Verdict
@@ -26,6 +27,8 @@ from components.fraud.features import MODEL_INPUT
 
 if TYPE_CHECKING:
     import pandas as pd
+
+PURPOSE = "Is this payment the customer's own? The score is the probability that it is not."
 
 LABELLED = Labelled(
     events="transactions",
@@ -62,6 +65,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     write_reference(out, scorer, pd.concat([splits[TRAIN], splits[CALIBRATION]]))
     write_sample(out, scorer, test, score)
     draw_evaluation(measured, out / PICTURE)
+    draw_importance(_importance(model), out / IMPORTANCE)
     return verdict, metrics
 
 
@@ -83,3 +87,10 @@ def _fit(config: BoostingConfig, train: pd.DataFrame, calibration: pd.DataFrame)
         train[XGBOOST.label],
         calibration=(calibration[inputs], calibration[XGBOOST.label]),
     )
+
+
+def _importance(model: Boosting) -> dict[str, float]:
+    """Total gain of the splits on each input."""
+    gains = model.booster.get_score(importance_type="total_gain") if model.booster else {}
+    named = {f"f{place}": name for place, name in enumerate(model.inputs)}
+    return {named.get(key, key): float(gain) for key, gain in gains.items()}  # type: ignore[arg-type]
