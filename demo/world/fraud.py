@@ -16,6 +16,10 @@ from demo.world.shops import Shops
 
 STOLEN_SHARE, COMPROMISED_SHARE, TAKEOVER_SHARE, TESTING_SHARE = 0.30, 0.28, 0.22, 0.20
 """Share of each pattern in the fraudulent payments."""
+EVERY_DAYS = 10
+"""Every how many days another merchant is compromised."""
+MOST_OF_A_MERCHANT = 0.6
+"""Largest share of a compromised merchant's payments that are fraud."""
 
 
 def commit(config: WorldConfig, shops: Shops, people: People, genuine: Payments) -> Payments:
@@ -38,24 +42,29 @@ def commit(config: WorldConfig, shops: Shops, people: People, genuine: Payments)
 
 
 def compromise(scene: Scene, budget: float) -> Payments:
-    """Merchants whose terminal copies cards: for some weeks, much of what is paid there is fraud.
+    """Merchants whose terminal copies cards: for some weeks, part of what is paid there is fraud.
 
     All genuine payments, some of them turned into fraud with somewhat higher amounts.
     """
     config, genuine = scene.config, scene.genuine
-    draw, n = stream(config.seed, KINDS[COMPROMISED]), config.merchants
-    length = np.minimum(draw.uniform(14, 29, n), 0.6 * config.days)
-    first = config.first_instant + draw.random(n) * (config.days - length) * DAY
+    draw, days = stream(config.seed, KINDS[COMPROMISED]), float(config.days)
+    visits = np.bincount(genuine.merchant, minlength=config.merchants)
+    number = int(np.clip(days // EVERY_DAYS, 1, config.merchants // 8))
+    chosen = draw.permutation(np.flatnonzero(visits >= np.median(visits)))[:number]
+    number = len(chosen)
+    length = np.minimum(draw.uniform(14, 29, number), 0.6 * days)
+    middle = (np.arange(number) + draw.random(number)) / number * days  # spread over the time
+    first, span = np.full(config.merchants, np.inf), np.zeros(config.merchants)
+    first[chosen] = np.clip(middle - length / 2, 0, days - length) * DAY + config.first_instant
+    span[chosen] = length * DAY
     since = genuine.when - first[genuine.merchant]
-    inside = (since >= 0) & (since < length[genuine.merchant] * DAY)
-    lots = np.bincount(genuine.merchant[inside], minlength=n)
-    order = draw.permutation(np.flatnonzero(lots >= min(30, lots.max())))
-    enough = int(np.searchsorted(np.cumsum(0.45 * lots[order]), budget))
-    rows = np.flatnonzero(inside & np.isin(genuine.merchant, order[: max(1, enough)]))
-    rows = rows[draw.random(len(rows)) < min(0.6, budget / max(1, len(rows)))]
+    rows = np.flatnonzero((since >= 0) & (since < span[genuine.merchant]))
+    lots = np.bincount(genuine.merchant[rows], minlength=config.merchants)
+    chance = np.minimum(MOST_OF_A_MERCHANT, budget / number / np.maximum(lots, 1))
+    rows = rows[draw.random(len(rows)) < chance[genuine.merchant[rows]]]
     kind, amount = genuine.kind.copy(), genuine.amount.copy()
     kind[rows] = COMPROMISED
-    amount[rows] *= draw.lognormal(0.45, 0.25, len(rows))
+    amount[rows] *= draw.lognormal(0.7, 0.3, len(rows))
     return replace(genuine, kind=kind, amount=amount)
 
 

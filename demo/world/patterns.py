@@ -49,7 +49,7 @@ def take_over(scene: Scene, budget: float) -> Payments:
     category = them.categories(
         {"fashion": 3, "electronics": 1, "grocery": 3, "household": 3, "entertainment": 2}
     )
-    foreign = them.spread(draw.random(them.count) < 0.55)
+    foreign = them.spread(draw.random(them.count) < 0.6)
     return them.payments(
         when=them.at(
             1 + np.floor(draw.random(n) * days).astype(np.int64), them.shopping_hour(category)
@@ -69,15 +69,19 @@ def test_cards(scene: Scene, budget: float) -> Payments:
     small = them.categories({"gaming": 3, "entertainment": 2, "transport": 2})
     dear = them.categories({"electronics": 3, "travel": 1, "fashion": 2})
     category = np.where(large, dear, small)
-    gaps = np.where(large, draw.uniform(15, 120, n), draw.exponential(3.0, n))
-    pennies = np.exp(draw.uniform(np.log(100), np.log(2_000), n))
-    without = them.spread(draw.random(them.count) < 0.2)
+    gaps = np.where(large, draw.uniform(15, 150, n), draw.exponential(8.0, n))
+    pennies = np.exp(draw.uniform(np.log(100), np.log(3_000), n))
+    device = them.spread(draw.random(them.count))
     return them.payments(
         when=them.after(draw.uniform(0.2, 2.5, them.count), them.running(gaps)),
         place=np.full(n, scene.shops.cities),
         category=category,
-        amount=np.where(large, them.usual(category) * draw.lognormal(1.1, 0.3, n), pennies),
-        device=np.where(without, NO_DEVICE, them.foreign_device()),
+        amount=np.where(large, them.usual(category) * draw.lognormal(0.8, 0.4, n), pennies),
+        device=np.select(
+            [device < 0.5, device < 0.8],
+            [them.foreign_device(), them.own_device()],
+            NO_DEVICE,
+        ),
         online=np.ones(n, bool),
     )
 

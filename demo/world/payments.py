@@ -29,7 +29,7 @@ WEEK = np.array([0.94, 0.96, 0.98, 1.0, 1.16, 1.12, 0.88])
 """Payments of Monday to Sunday against the mean day."""
 HABIT = np.array([0.52, 0.76, 0.88])
 """Cumulative chance to go to the first, second or third favourite; else anywhere."""
-_SESSION, _BIG, _BURST, _SILENT = 0.10, 0.005, 0.15, 0.02
+_SESSION, _BIG, _BURST, _SILENT = 0.10, 0.003, 0.15, 0.02
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ def pay(config: WorldConfig, shops: Shops, people: People) -> Payments:
     """Every genuine payment of the world, sorted by time."""
     draw = stream(config.seed, "payments")
     user, day = _visits(draw, config, people)
-    city = _whereabouts(stream(config.seed, "trips"), config, shops, people)[user, day]
+    city = _whereabouts(stream(config.seed, "trips"), config, shops, people)[user, day].astype(
+        np.int64
+    )
     n = len(user)
     category = choose(people.taste, user, draw.random(n))
     online = draw.random(n) < np.clip(ONLINE[category] * people.online[user], 0, 1)
