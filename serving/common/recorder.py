@@ -7,7 +7,7 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from components.common.errors import FinloopError
+from components.common.errors import FinloopError, unavailable
 from components.common.ledger import Ledger, Record
 
 _LARGEST_GROUP = 256
@@ -28,6 +28,7 @@ class Recorder:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._write_on, name="recorder", daemon=True)
         self._thread.start()
 
@@ -36,13 +37,23 @@ class Recorder:
 
         Raises `FinloopError("ledger_unavailable")` where they were not written.
         """
+        if self._closed:
+            raise unavailable(
+                "ledger_unavailable", "The service is stopping, so nothing was decided; retry."
+            )
         loop = asyncio.get_running_loop()
         waiting = _Waiting(records, loop, loop.create_future())
         self._queue.put(waiting)
         return await waiting.result
 
+    @property
+    def waiting(self) -> int:
+        """How many callers the writer has not taken up yet."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Write what still waits, then stop."""
+        self._closed = True
         self._queue.put(None)
         self._thread.join()
 

@@ -52,10 +52,14 @@ class Shadowing:
         except asyncio.QueueFull:
             _count(wanted.model, "dropped")
 
+    async def idle(self) -> None:
+        """Wait until everything that was added is scored."""
+        await self._queue.join()
+
     async def close(self) -> None:
         """Score what still waits, then stop."""
         if self._task is not None:
-            await self._queue.join()
+            await self.idle()
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task

@@ -1,0 +1,47 @@
+"""What was decided lately is known at once, and forgotten only when the store has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from components.common.records import Decision
+from serving.common.recent import Recent
+
+
+def recent() -> Recent[str]:
+    return Recent(lambda decision: decision.subject_id)
+
+
+def test_a_decision_is_known_at_once(decided: Callable[..., Decision]) -> None:
+    known = recent()
+    known.add(decided(1))
+    known.add(decided(2, user_id="other"))
+    assert known.of("user") == ["t1"]
+    assert known.of("other") == ["t2"]
+    assert known.of("nobody") == []
+
+
+def test_the_same_decision_counts_once(decided: Callable[..., Decision]) -> None:
+    known = recent()
+    known.add(decided(1))
+    known.add_written([(7, decided(1))])
+    assert known.of("user") == ["t1"]
+    assert len(known) == 1
+
+
+def test_what_the_store_holds_is_forgotten(decided: Callable[..., Decision]) -> None:
+    known = recent()
+    known.add_written([(number, decided(number)) for number in (1, 2, 3)])
+    known.forget(2)
+    assert known.of("user") == ["t3"]
+    known.forget(3)
+    assert len(known) == 0
+
+
+def test_what_the_ledger_has_not_shown_yet_is_never_forgotten(
+    decided: Callable[..., Decision],
+) -> None:
+    known = recent()
+    known.add(decided(9))
+    known.forget(1_000)
+    assert known.of("user") == ["t9"]
