@@ -87,8 +87,8 @@ def changing(root: Path) -> Iterator[Change]:
     except OSError as error:
         raise unavailable(
             "disk_unavailable",
-            f"{root} cannot be written ({error.strerror or 'no reason told'}), so nothing was changed; "
-            "free its disk or fix its permissions and retry.",
+            f"{root} cannot be written ({error.strerror or 'no reason told'}), so nothing was "
+            "changed; free its disk or fix its permissions and retry.",
         ) from error
 
 

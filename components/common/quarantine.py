@@ -33,14 +33,14 @@ def write_quarantine(
     """Prepare `<table>/<digest>.parquet`: what of a screened source is outside now, if anything.
 
     Columns: those of the contract (null where it could not be read; people pseudonymised),
-    `reason`, `row` (1-based, in the source) and `source`. The text of a value that could not be
+    `reason`, `row` (1-based, in the source) and `origin`. The text of a value that could not be
     read is not kept: nobody knows what a shifted column holds.
     """
     table = staged.table
     target = root / table.name / f"{staged.digest[:32]}.parquet"
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     rows = connection.sql(
-        f"SELECT {names}, {REASON} AS reason, {ROW} AS row, $source::VARCHAR AS source "  # noqa: S608 - contract names
+        f"SELECT {names}, {REASON} AS reason, {ROW} AS row, $source::VARCHAR AS origin "  # noqa: S608 - contract names
         f'FROM "{table.name}" WHERE {REASON} IS NOT NULL ORDER BY {ROW}',
         params={"source": staged.source},
     )
@@ -53,5 +53,5 @@ def write_quarantine(
 def quarantine_schema(table: Table) -> pa.Schema:
     """The parquet schema of the quarantine of a contract table: nothing in it is required."""
     columns = [pa.field(field.name, field.type) for field in lake.arrow_schema(table)]
-    extra = {"reason": pa.string(), "row": pa.int64(), "source": pa.string()}
+    extra = {"reason": pa.string(), "row": pa.int64(), "origin": pa.string()}
     return pa.schema([*columns, *(pa.field(name, kind) for name, kind in extra.items())])
