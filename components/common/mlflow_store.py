@@ -79,6 +79,16 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def uses_account(settings: Settings) -> bool:
+    """Whether MLflow's client names itself to the server, which then keeps permissions."""
+    from mlflow.utils.credentials import get_default_host_creds
+
+    if settings.mlflow_uri is None:
+        return False
+    credentials = get_default_host_creds(settings.mlflow_uri)
+    return bool(credentials.username or credentials.token)
+
+
 def absent(error: Exception) -> bool:
     """Whether an MLflow error says that what was asked for does not exist."""
     return getattr(error, "error_code", None) == _ABSENT

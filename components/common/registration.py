@@ -15,7 +15,7 @@ from components.common.domain import ModelSpec
 from components.common.errors import refused
 from components.common.ledger import Ledger
 from components.common.mlflow_package import package
-from components.common.mlflow_store import absent
+from components.common.mlflow_store import absent, uses_account
 from components.common.records import Event
 from components.common.sealing import Seal, seal
 from components.common.settings import Settings
@@ -102,13 +102,13 @@ def describe_production(spec: ModelSpec) -> str:
 
 
 def _ensure_models(client: MlflowClient, settings: Settings, spec: ModelSpec) -> None:
-    """Make the candidate model; the production model only where no permissions are kept.
+    """Make the candidate model; the production model only where nobody needs an account.
 
-    On a server with permissions whoever makes a model may write to it, and training must not.
+    On a server with accounts whoever makes a model may write to it, and training must not.
     """
     text = f"Candidates of {spec.name}. Owner: {spec.owner}. Promote one to {spec.name}."
     ensure_model(client, spec.candidate, text)
-    if settings.mlflow_uri is None:
+    if not uses_account(settings):
         ensure_model(client, spec.name, describe_production(spec))
 
 

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from components.common.domain import ModelSpec
 from components.common.registration import RunFacts
-from components.common.registry import Registry
+from components.common.registry import ModelVersion, Registry
 from components.common.settings import Settings
 from components.common.verdict import Verdict
 from components.fraud import XGBOOST
@@ -71,6 +71,14 @@ def facts() -> Callable[..., RunFacts]:
         return RunFacts(**{**values, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def candidate(
+    registry: Registry, spec: ModelSpec, artifact: Path, facts: Callable[..., RunFacts]
+) -> ModelVersion:
+    """A candidate whose gate passed, trained by mina."""
+    return registry.register_candidate(spec, artifact, run=facts(), actor="mina")
 
 
 def write_artifact(folder: Path, *, weight: float = 1.0) -> Path:

@@ -32,11 +32,6 @@ def ledger(mlflow_settings: Settings) -> Iterator[Ledger]:
         yield opened
 
 
-@pytest.fixture
-def candidate(registry: Registry, spec: ModelSpec, artifact: Path, facts: Facts) -> ModelVersion:
-    return registry.register_candidate(spec, artifact, run=facts(), actor="mina")
-
-
 def stored(registry: Registry, version: ModelVersion) -> Path:
     """The folder in which the embedded store keeps the files of a version."""
     uri = registry.client.get_model_version_download_uri(version.model, version.version)
