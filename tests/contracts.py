@@ -119,7 +119,8 @@ class ModelContract(ABC):
         expected = fitted.predict_proba(strange)
         assert np.isfinite(expected).all()
         scorer = Scorer.load(folder)
-        actual = [scorer.score(scorer.vector(row))[0] for row in strange.to_dict("records")]
+        rows = [{name: strange[name].iloc[i] for name in scorer.inputs} for i in range(3)]
+        actual = [scorer.score(scorer.vector(row))[0] for row in rows]
         np.testing.assert_allclose(actual, expected, atol=self.tolerance)
 
     def test_columns_are_taken_by_name(self, fitted: Classifier, unseen: pd.DataFrame) -> None:

@@ -101,22 +101,30 @@ def _base_margin(learner: dict[str, Any]) -> float:
 
 
 def _calibration() -> list[onnx.NodeProto]:
-    """σ(a·ln σ(m) − b·ln σ(−m) + c) in float64, so that no two margins fall together."""
+    """σ(a·ln σ(m) − b·ln σ(−m) + c) in float64, so that no two margins fall together.
+
+    Through exp and log, which keep the full precision of a small probability; the runtime's own
+    Sigmoid does not.
+    """
     from onnx import TensorProto, helper
 
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("Reshape", ["margin_f32", "flat"], "margin_row", {}),
         ("Cast", ["margin_row"], "margin", {"to": TensorProto.DOUBLE}),
         ("Neg", ["margin"], "minus", {}),
-        ("Sigmoid", ["margin"], "above", {}),
-        ("Sigmoid", ["minus"], "below", {}),
-        ("Log", ["above"], "lower", {}),
-        ("Log", ["below"], "upper", {}),
-        ("Mul", ["lower", "a"], "a_lower", {}),
-        ("Mul", ["upper", "b"], "b_upper", {}),
+        ("Exp", ["minus"], "odds_against", {}),
+        ("Exp", ["margin"], "odds", {}),
+        ("Add", ["odds_against", "one"], "above", {}),
+        ("Add", ["odds", "one"], "below", {}),
+        ("Log", ["above"], "minus_lower", {}),
+        ("Log", ["below"], "minus_upper", {}),
+        ("Mul", ["minus_lower", "a"], "a_lower", {}),
+        ("Mul", ["minus_upper", "b"], "b_upper", {}),
         ("Sub", ["a_lower", "b_upper"], "bent", {}),
-        ("Add", ["bent", "c"], "logit", {}),
-        ("Sigmoid", ["logit"], OUTPUT, {}),
+        ("Sub", ["bent", "c"], "minus_logit", {}),
+        ("Exp", ["minus_logit"], "calibrated_odds_against", {}),
+        ("Add", ["calibrated_odds_against", "one"], "total", {}),
+        ("Div", ["one", "total"], OUTPUT, {}),
     ]
     return [helper.make_node(op, inputs, [out], **more) for op, inputs, out, more in steps]
 
@@ -124,6 +132,6 @@ def _calibration() -> list[onnx.NodeProto]:
 def _constants(calibration: BetaCalibration) -> list[onnx.TensorProto]:
     from onnx import numpy_helper
 
-    values = {"a": calibration.a, "b": calibration.b, "c": calibration.c}
+    values = {"a": calibration.a, "b": calibration.b, "c": calibration.c, "one": 1.0}
     flat = numpy_helper.from_array(np.array([-1], dtype=np.int64), "flat")
     return [flat, *(numpy_helper.from_array(np.array(v), name) for name, v in values.items())]
