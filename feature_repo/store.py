@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -42,7 +43,16 @@ def apply(settings: Settings) -> FeatureStore:
     known = [*store.list_feature_services(), *store.list_batch_feature_views()]
     gone = [each for each in known if each.name not in names]
     store.apply(wanted, objects_to_delete=gone, partial=False)
+    _let_readers_go_on(store)
     return store
+
+
+def _let_readers_go_on(store: FeatureStore) -> None:
+    """Have SQLite write ahead, which it remembers: a decision must not wait for a batch."""
+    online: Any = store.config.online_store
+    if online.type == "sqlite":
+        with closing(sqlite3.connect(Path(store.config.repo_path or "") / online.path)) as opened:
+            opened.execute("PRAGMA journal_mode = WAL")
 
 
 def materialize(

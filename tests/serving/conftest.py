@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from components.fraud.boosting import Boosting, BoostingConfig
 from components.fraud.decision import Policy
 from components.fraud.features import MODEL_INPUT
 from serving.common.manifest import Release
+from serving.common.online_features import OnlineFeatures
 
+FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = "a key of the tests"
 DEAR, CHEAP = 90_000.0, 100.0
 """Amounts that the models of the tests decline and approve."""
@@ -79,7 +82,7 @@ def decided() -> Callable[..., Decision]:
     """Recorded decisions by number; the payment can be changed by name of its column."""
 
     def make(number: int, **changes: Any) -> Decision:
-        when = changes.pop("event_timestamp", datetime(2026, 3, 1, 0, 0, number, tzinfo=UTC))
+        when = changes.pop("event_timestamp", FIRST + timedelta(seconds=number))
         request: dict[str, Any] = {
             "transaction_id": f"t{number}",
             "event_timestamp": when.isoformat(timespec="microseconds"),
@@ -128,3 +131,30 @@ def await_true(condition: Callable[[], Any], what: str, seconds: float = 60.0) -
 @pytest.fixture
 def eventually() -> Callable[..., None]:
     return await_true
+
+
+@pytest.fixture(scope="session")
+def applied_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose feature store knows every view and holds no row, made once: it takes seconds."""
+    from feature_repo.store import apply
+
+    home = tmp_path_factory.mktemp("feast-template")
+    apply(Settings(home=home))
+    return home
+
+
+@pytest.fixture
+def store_settings(applied_store: Path, settings: Settings) -> Settings:
+    """The same installation with a feature store of its own."""
+    shutil.copytree(applied_store / "feast", settings.feast)
+    return settings
+
+
+@pytest.fixture
+def online(store_settings: Settings) -> OnlineFeatures:
+    """The online store of that installation, open."""
+    from feature_repo.store import open_store
+
+    opened = OnlineFeatures(store_settings.feast, lambda: open_store(store_settings))
+    opened.refresh()
+    return opened

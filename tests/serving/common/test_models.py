@@ -50,7 +50,8 @@ def test_a_changed_manifest_swaps_the_fleet(tmp_path: Path, releases: dict[str, 
     models = Models(tmp_path)
     serve(tmp_path, 1, Deployment(champion=releases["1"]))
     assert models.refresh()
-    first = models.current
+    before = models.fleet(NAME).champion
+    assert before is not None
     assert not models.refresh(), "nothing has changed"
     serve(tmp_path, 2, Deployment(releases["2"], releases["1"], "canary-25", 0.25, "salt"))
     assert models.refresh()
@@ -58,9 +59,8 @@ def test_a_changed_manifest_swaps_the_fleet(tmp_path: Path, releases: dict[str, 
     assert (fleet.stage, fleet.share, fleet.salt) == ("canary-25", 0.25, "salt")
     assert fleet.champion is not None
     assert fleet.champion.release == releases["2"]
-    assert first.fleets[NAME].champion is not None
     assert fleet.challenger is not None
-    assert fleet.challenger.scorer is first.fleets[NAME].champion.scorer, "loaded once"
+    assert fleet.challenger.scorer is before.scorer, "loaded once"
     assert models.current.generation == 2
 
 

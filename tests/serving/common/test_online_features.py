@@ -1,0 +1,116 @@
+"""Online features come with their age, and whatever is missing stays null and is named."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from components.common.errors import FinloopError
+from components.common.settings import Settings
+from components.fraud.features import FRAUD_USER_DAILY
+from feature_repo.store import open_store
+from serving.common.online_features import OnlineFeatures, ViewRow
+
+USER_DAILY, MERCHANT_DAILY, RECENT = "fraud_user_daily", "fraud_merchant_daily", "fraud_user_recent"
+MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+KEYS = {"user_id": "kim", "merchant_id": "shop"}
+
+
+def write_user(online: OnlineFeatures, **changes: object) -> None:
+    values = dict.fromkeys(FRAUD_USER_DAILY.names, 2.5)
+    online.write(USER_DAILY, [{"user_id": "kim", "event_timestamp": MIDNIGHT, **values, **changes}])
+
+
+def test_a_row_comes_with_its_age_at_the_moment_of_the_event(online: OnlineFeatures) -> None:
+    write_user(online)
+    row = online.read([USER_DAILY], KEYS, MIDNIGHT + timedelta(hours=3))[USER_DAILY]
+    assert row.values == dict.fromkeys(FRAUD_USER_DAILY.names, 2.5)
+    assert (row.age_seconds, row.trouble) == (3 * 3600, None)
+
+
+def test_feasts_own_answer_is_the_same(online: OnlineFeatures, store_settings: Settings) -> None:
+    write_user(online, user_std_30d=None)
+    names = [f"{USER_DAILY}:{name}" for name in FRAUD_USER_DAILY.names]
+    answer = open_store(store_settings).get_online_features(names, [{"user_id": "kim"}]).to_dict()
+    row = online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY]
+    assert row.values == {name: answer[name][0] for name in FRAUD_USER_DAILY.names}
+    assert row.values["user_std_30d"] is None
+
+
+def test_lists_come_back_as_they_were_written(online: OnlineFeatures) -> None:
+    columns = {
+        "timestamps": [1, 2**52],
+        "transaction_ids": ["a", "b"],
+        "amounts": [1.5, 0.0],
+        "merchant_ids": ["m", "m"],
+        "device_ids": ["", "d"],
+        "latitudes": [37.5, -1.0],
+        "longitudes": [127.0, 0.0],
+    }
+    online.write(RECENT, [{"user_id": "kim", "event_timestamp": MIDNIGHT, **columns}])
+    assert online.read([RECENT], KEYS, MIDNIGHT)[RECENT].values == columns
+
+
+def test_an_unknown_entity_is_missing(online: OnlineFeatures) -> None:
+    rows = online.read([USER_DAILY, MERCHANT_DAILY], KEYS, MIDNIGHT)
+    assert rows == dict.fromkeys([USER_DAILY, MERCHANT_DAILY], ViewRow(trouble="missing"))
+
+
+def test_a_row_older_than_its_ttl_is_stale_and_gives_nothing(online: OnlineFeatures) -> None:
+    write_user(online)
+    just = online.read([USER_DAILY], KEYS, MIDNIGHT + timedelta(days=2))[USER_DAILY]
+    late = online.read([USER_DAILY], KEYS, MIDNIGHT + timedelta(days=2, seconds=1))[USER_DAILY]
+    assert just.trouble is None
+    assert (late.trouble, late.values) == ("stale", {})
+    assert late.age_seconds == timedelta(days=2, seconds=1).total_seconds()
+
+
+def test_a_row_newer_than_the_event_has_no_negative_age(online: OnlineFeatures) -> None:
+    write_user(online)
+    row = online.read([USER_DAILY], KEYS, MIDNIGHT - timedelta(hours=1))[USER_DAILY]
+    assert row.age_seconds == 0.0
+
+
+def test_a_view_that_does_not_exist_costs_no_other(online: OnlineFeatures) -> None:
+    write_user(online)
+    rows = online.read(["no_such_view", USER_DAILY], KEYS, MIDNIGHT)
+    assert rows["no_such_view"].trouble == "unavailable"
+    assert rows[USER_DAILY].trouble is None
+
+
+def test_a_broken_online_store_degrades(online: OnlineFeatures, store_settings: Settings) -> None:
+    write_user(online)
+    (store_settings.feast / "online.db").write_bytes(b"no database" * 1000)
+    fresh = OnlineFeatures(store_settings.feast, lambda: open_store(store_settings))
+    fresh.refresh()
+    assert fresh.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble == "unavailable"
+
+
+def test_without_a_feature_store_everything_is_unavailable(tmp_path: Path) -> None:
+    closed = OnlineFeatures(tmp_path, lambda: open_store(Settings(home=tmp_path)))
+    assert not closed.refresh()
+    assert closed.read([USER_DAILY], KEYS, MIDNIGHT) == {USER_DAILY: ViewRow(trouble="unavailable")}
+    with pytest.raises(FinloopError, match="not open"):
+        closed.write(USER_DAILY, [{}])
+
+
+def test_it_opens_once_the_store_appears_and_again_when_it_changes(
+    applied_store: Path, online: OnlineFeatures, store_settings: Settings
+) -> None:
+    assert not online.refresh(), "nothing has changed"
+    registry = store_settings.feast / "registry.db"
+    registry.write_bytes((applied_store / "feast" / "registry.db").read_bytes())
+    assert online.refresh()
+
+
+def test_a_batch_that_is_being_written_holds_up_no_reader(
+    online: OnlineFeatures, store_settings: Settings
+) -> None:
+    write_user(online)
+    with closing(sqlite3.connect(store_settings.feast / "online.db")) as batch:
+        batch.execute("BEGIN EXCLUSIVE")
+        assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble is None
