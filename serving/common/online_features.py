@@ -47,6 +47,11 @@ class OnlineFeatures:
         self._opened: _Opened | None = None
         self._seen: tuple[int, ...] | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether the store was found."""
+        return self._opened is not None
+
     def refresh(self) -> bool:
         """Open the store anew where its registry has changed, then swap; whether it had."""
         seen = _stamps(self._folder)

@@ -26,7 +26,7 @@ class Recorder:
     """One thread that writes; callers wait until their records are durable."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write_on, name="recorder", daemon=True)
@@ -77,7 +77,7 @@ class Recorder:
 
     def _write(self, group: list[_Waiting]) -> list[Outcome]:
         try:
-            written = self._ledger.append([record for one in group for record in one.records])
+            written = self.ledger.append([record for one in group for record in one.records])
         except FinloopError as error:
             return [error] * len(group)
         except Exception as error:  # noqa: BLE001 - a record of one caller must not cost the others

@@ -44,7 +44,7 @@ def compose(
         probability=ruling.probability,
         reasons=reasons,
         model=Answerer(**asdict(facts.model)) if facts.model is not None else None,
-        feature_age_seconds=facts.ages,
+        feature_age_seconds=dict(sorted(facts.ages.items())),  # as canonical JSON keeps them
         degraded=list(facts.degraded),
     )
 
