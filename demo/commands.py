@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,7 +92,8 @@ def demo(
     from demo.company import StoryConfig
     from demo.story import tell
 
-    tell(load_settings(), StoryConfig(users=users, seed=seed), Console())
+    # bound to today's standard output: a pipeline run sends whatever is printed to its log
+    tell(load_settings(), StoryConfig(users=users, seed=seed), Console(file=sys.stdout))
 
 
 def up() -> None:
