@@ -67,6 +67,11 @@ class Runtime:
         return self._ledger is not None and caught_up and self.models.ready
 
     @property
+    def ledger_is_open(self) -> bool:
+        """Whether decisions can be written down."""
+        return self._ledger is not None
+
+    @property
     def ledger(self) -> Ledger:
         """The ledger for reading; raises `FinloopError("ledger_unavailable")` until it opens."""
         if self._ledger is None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from starlette.testclient import TestClient
 
 from components.common.ledger import Ledger, canonical_json
 from components.common.records import Decision
@@ -23,8 +24,13 @@ from components.fraud import XGBOOST
 from components.fraud.boosting import Boosting, BoostingConfig
 from components.fraud.decision import Policy
 from components.fraud.features import MODEL_INPUT
-from serving.common.manifest import Release
+from feature_repo.store import open_store
+from serving.common.app import make_app
+from serving.common.domain import services
+from serving.common.manifest import Deployment, Manifest, Release, write_manifest
 from serving.common.online_features import OnlineFeatures
+from serving.common.runtime import Runtime
+from tests.serving.desk import Desk
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = "a key of the tests"
@@ -153,8 +159,20 @@ def store_settings(applied_store: Path, settings: Settings) -> Settings:
 @pytest.fixture
 def online(store_settings: Settings) -> OnlineFeatures:
     """The online store of that installation, open."""
-    from feature_repo.store import open_store
-
     opened = OnlineFeatures(store_settings.feast, lambda: open_store(store_settings))
     opened.refresh()
     return opened
+
+
+@pytest.fixture
+def desk(
+    store_settings: Settings, releases: dict[str, Release], eventually: Callable[..., None]
+) -> Iterator[Desk]:
+    """The app with version 1 as champion and an empty feature store."""
+    write_manifest(
+        store_settings.serving, Manifest(1, {"fraud-xgboost": Deployment(releases["1"])})
+    )
+    runtime = Runtime(store_settings, services(), open_store)
+    with TestClient(make_app(runtime), headers={"X-API-Key": KEY}) as client:
+        eventually(lambda: runtime.ready and runtime.online.open, "becoming ready")
+        yield Desk(client, runtime)

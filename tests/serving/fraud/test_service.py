@@ -24,7 +24,7 @@ from serving.common.library import Library
 from serving.common.manifest import Deployment, Release
 from serving.common.models import Fleet, Loaded
 from serving.common.replay import replay
-from tests.serving.fraud.desk import Desk, payment
+from tests.serving.desk import Desk, payment
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DEAR = 90_000.0
