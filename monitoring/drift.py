@@ -64,7 +64,7 @@ class ColumnDrift:
         relation = ">" if self.drifted else "≤"
         before, now = (_readable(mean) for mean in (self.mean_before, self.mean_now))
         return (
-            f"{self.column}: {self.statistic} {self.value:.2f} {relation} {self.threshold:g}, "
+            f"{self.column}: {self.statistic} {self.value:.3g} {relation} {self.threshold:.3g}, "
             f"mean {before} → {now}"
         )
 
@@ -111,7 +111,7 @@ def measure(
     """Evidently's report of the columns of `current`, and its numbers per column.
 
     Both frames hold float columns of the same names; a column without a single value on one side
-    is compared by its nulls alone. Imports Evidently (13 s of CPU).
+    is compared by its nulls alone and is not in the report. Imports Evidently (13 s of CPU).
     """
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import DriftedColumnsCount, MissingValueCount, ValueDrift
@@ -121,7 +121,7 @@ def measure(
     filled = [
         name for name in columns if reference[name].notna().any() & current[name].notna().any()
     ]
-    limits = {name: _limit(name, rules) for name in filled}
+    limits = {name: _threshold(name, reference[name], current[name], rules) for name in filled}
     report = Report(
         [
             DriftedColumnsCount(
@@ -131,15 +131,15 @@ def measure(
                 drift_share=rules.drifted_share,
             ),
             *(ValueDrift(column=name, method=STATISTIC, threshold=limits[name]) for name in filled),
-            *(MissingValueCount(column=name) for name in columns if current[name].isna().any()),
+            *(MissingValueCount(column=name) for name in filled if current[name].isna().any()),
         ]
     )
-    definition = DataDefinition(numerical_columns=columns)
+    definition = DataDefinition(numerical_columns=filled)
     snapshot = report.run(
-        Dataset.from_pandas(current, definition),
-        Dataset.from_pandas(reference[columns], definition),
+        Dataset.from_pandas(current[filled], definition),
+        Dataset.from_pandas(reference[filled], definition),
     )
-    return snapshot, _findings(snapshot, reference, current, rules)
+    return snapshot, _findings(snapshot, reference, current, limits, rules)
 
 
 def verdict_of(
@@ -164,7 +164,11 @@ def verdict_of(
 
 
 def _findings(
-    snapshot: Snapshot, reference: pd.DataFrame, current: pd.DataFrame, rules: DriftRules
+    snapshot: Snapshot,
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    limits: dict[str, float],
+    rules: DriftRules,
 ) -> tuple[ColumnDrift, ...]:
     measured = {
         metric["config"]["column"]: float(metric["value"])
@@ -174,21 +178,26 @@ def _findings(
     names = [str(name) for name in current.columns]
     means = {name: (_mean(reference[name]), _mean(current[name])) for name in names}
     values = [
-        ColumnDrift(name, "PSI", value, _limit(name, rules), *means[name])
+        ColumnDrift(name, "PSI", value, limits[name], *means[name])
         for name, value in measured.items()
     ]
     nulls = [
         ColumnDrift(name, "change of missing share", change, rules.missing_change, *means[name])
         for name in names
         if name != SCORE  # absent where another version answered
-        and (change := abs(current[name].isna().mean() - reference[name].isna().mean()))
+        and (change := abs(float(current[name].isna().mean() - reference[name].isna().mean())))
         > rules.missing_change
     ]
     return (*values, *nulls)
 
 
-def _limit(column: str, rules: DriftRules) -> float:
-    return rules.score_psi if column == SCORE else rules.column_psi.get(column, rules.psi)
+def _threshold(column: str, reference: pd.Series, current: pd.Series, rules: DriftRules) -> float:
+    """The limit of a column, or what chance gives in samples of this size, if that is more."""
+    from monitoring.psi import psi_by_chance, quantile_edges
+
+    limit = rules.score_psi if column == SCORE else rules.column_psi.get(column, rules.psi)
+    by_chance = psi_by_chance(reference.count(), current.count(), quantile_edges(reference))
+    return max(limit, by_chance)
 
 
 def _register_statistic() -> None:

@@ -21,9 +21,11 @@ MONITORING = Monitoring(
         score_psi=0.25,
         drifted_share=0.25,
         key_columns=("amount",),
+        column_psi={"amount": 0.03},  # prices a third up give 0.05, ordinary days 0.01
         cycles={"hour": _DAY, "is_night": _DAY, "day_of_week": 7 * _DAY, "is_weekend": 7 * _DAY},
         slow=(
             "history_count",
+            "count_last_14d",
             *(name for name in MODEL_INPUT if name.startswith(("user_", "merchant_"))),
         ),
     ),

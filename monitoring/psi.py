@@ -45,6 +45,17 @@ def psi(reference: ArrayLike, current: ArrayLike, edges: Edges) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
+def psi_by_chance(reference: int, current: int, edges: Edges, level: float = 0.999) -> float:
+    """The index that two samples of the same world exceed with probability 1 - level.
+
+    Between samples of n and m rows in B bins it is about (1/n + 1/m) times a chi-squared variable
+    with B - 1 degrees of freedom (Yurdakul and Naranjo 2020, Journal of Risk Model Validation).
+    """
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(level, len(edges)) * (1 / reference + 1 / current))
+
+
 def _known(values: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     return array[np.isfinite(array)]

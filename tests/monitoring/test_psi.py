@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitoring.psi import bin_shares, psi, quantile_edges
+from monitoring.psi import bin_shares, psi, psi_by_chance, quantile_edges
 
 
 def _normal(shift: float = 0.0, size: int = 20_000) -> np.ndarray:
@@ -69,3 +69,13 @@ def test_a_tiny_move_of_tiny_scores_is_no_distance() -> None:
 def test_a_reference_without_values_is_refused() -> None:
     with pytest.raises(ValueError, match="no bins"):
         quantile_edges([np.nan, np.nan])
+
+
+def test_chance_exceeds_its_bound_as_seldom_as_promised() -> None:
+    rng = np.random.default_rng(9)
+    reference = rng.lognormal(0, 1, 5_000)
+    edges = quantile_edges(reference)
+    found = [psi(rng.lognormal(0, 1, 5_000), rng.lognormal(0, 1, 500), edges) for _ in range(400)]
+
+    assert np.mean(np.array(found) > psi_by_chance(5_000, 500, edges)) <= 0.005
+    assert np.mean(np.array(found) > psi_by_chance(5_000, 500, edges, level=0.9)) > 0.03
