@@ -26,14 +26,14 @@ def write_frame(
     settings: Settings,
     model: str,
     cut_off: str,
-    calibration_days: int,
-    test_days: int,
+    days: tuple[int, int, int],
     data_digest: str,
-    into: str,
+    into: Path,
 ) -> None:
     """Write the frame of a model into a folder, with the windows it was split by.
 
-    cut_off: ISO 8601; labels known later do not count. The domain's `LABELLED` says where its rows
+    cut_off: ISO 8601; labels known later do not count. days: of training (0 is all), calibration and
+    test. The domain's `LABELLED` says where its rows
     come from. Raises `FinloopError` where the features are not those of `data_digest`.
     """
     import pyarrow.parquet as pq
@@ -47,13 +47,13 @@ def write_frame(
     windows = Windows.before(
         datetime.fromisoformat(cut_off),
         spec.label_delay,
-        calibration_days=calibration_days,
-        test_days=test_days,
+        train_days=days[0],
+        calibration_days=days[1],
+        test_days=days[2],
     )
     events = labelled_events(settings.lake, source, windows)
     keep = (source.key, *source.entities, "event_timestamp", spec.label, SPLIT)
     frame = point_in_time(open_store(settings), spec.feature_service, events, keep)
-    folder = Path(into)
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(frame, folder / FRAME)
-    (folder / WINDOWS).write_text(json.dumps(windows.as_json(), indent=1) + "\n")
+    into.mkdir(parents=True, exist_ok=True)
+    pq.write_table(frame, into / FRAME)
+    (into / WINDOWS).write_text(json.dumps(windows.as_json(), indent=1) + "\n")

@@ -37,6 +37,7 @@ def publish_features(tables: Input[Dataset]) -> str:
 def training_frame(
     model: str,
     cut_off: str,
+    train_days: int,
     calibration_days: int,
     test_days: int,
     data_digest: str,
@@ -44,11 +45,12 @@ def training_frame(
     frame: Output[Dataset],
 ) -> None:
     """Each labelled event with the features that were known at its time, split by time."""
+    from pathlib import Path
+
     from components.common.settings import load_settings
     from components.common.step_report import reported
     from feature_repo.frames import write_frame
 
     with reported():
-        write_frame(
-            load_settings(), model, cut_off, calibration_days, test_days, data_digest, frame.path
-        )
+        days = (train_days, calibration_days, test_days)
+        write_frame(load_settings(), model, cut_off, days, data_digest, Path(frame.path))

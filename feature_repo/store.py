@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
 
 CONFIG = Path(__file__).with_name("feature_store.yaml")
-_READ_AT_ONCE = 5_000  # entities per look into the online store; SQLite takes 32,766 variables
 
 
 def open_store(settings: Settings) -> FeatureStore:
@@ -60,9 +59,8 @@ def materialize(
 ) -> dict[str, int]:
     """Bring every online view to its newest rows as of a moment; rows written, by view.
 
-    What is made at midnight is written as of the last midnight, which it is true for, whatever the
-    day on which an entity's row last changed. An entity that is newer online is left as it is: the
-    service has seen more of it than the lake has.
+    Rows keep the midnight that they are of: the service counts a view by its ttl, as Feast does
+    offline. Views that the service writes are left alone.
     """
     store = store or open_store(settings)
     from feature_repo.views import SERVICE, WRITTEN_BY
@@ -76,7 +74,6 @@ def materialize(
 
 def _materialize(store: FeatureStore, view: FeatureView, as_of: datetime) -> int:
     rows = _newest(view, as_of)
-    rows = rows[_not_older(store, view, rows)]
     if len(rows):
         store.write_to_online_store(view.name, df=rows)
     return len(rows)
@@ -93,35 +90,16 @@ def _newest(view: FeatureView, as_of: datetime) -> pd.DataFrame:
             "features_missing",
             f"The feature table of {view.name} is not there; run `finloop run data` first.",
         )
-    key, with_ttl = view.join_keys[0], bool(view.ttl)
+    key = view.join_keys[0]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(
-            f"""SELECT * REPLACE (CASE WHEN $with_ttl THEN max(event_timestamp) OVER ()
-                    ELSE event_timestamp END AS event_timestamp)
-                FROM (SELECT * FROM read_parquet($path) WHERE event_timestamp <= $as_of
-                    QUALIFY row_number() OVER (
-                        PARTITION BY {key} ORDER BY event_timestamp DESC, created DESC) = 1)
+            f"""SELECT * FROM read_parquet($path) WHERE event_timestamp <= $as_of
+                QUALIFY row_number() OVER (
+                    PARTITION BY {key} ORDER BY event_timestamp DESC, created DESC) = 1
                 ORDER BY {key}""",  # noqa: S608 - a join key of ours
-            {"with_ttl": with_ttl, "path": source.path, "as_of": as_of},
+            {"path": source.path, "as_of": as_of},
         ).df()
-
-
-def _not_older(store: FeatureStore, view: FeatureView, rows: pd.DataFrame) -> Any:
-    """Which rows are at least as new as what is online, to the second that Feast keeps there."""
-    import numpy as np
-
-    key, feature = view.join_keys[0], view.features[0].name
-    entities: list[str] = rows[key].tolist()
-    online: list[int] = []
-    for start in range(0, len(entities), _READ_AT_ONCE):
-        answer = store.get_online_features(
-            features=[f"{view.name}:{feature}"],
-            entity_rows=[{key: name} for name in entities[start : start + _READ_AT_ONCE]],
-        ).to_dict(include_event_timestamps=True)
-        online.extend(answer[f"{feature}__ts"])
-    batch = rows["event_timestamp"].map(lambda moment: int(moment.timestamp()))
-    return batch.to_numpy() >= np.array(online, dtype=np.int64)
 
 
 @contextmanager

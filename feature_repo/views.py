@@ -14,8 +14,8 @@ from feature_repo.entities import entity
 
 EVENT_TTL = timedelta(days=1)
 """A row of an event is found by its own id at its own time."""
-MIDNIGHT_TTL = timedelta(days=2)
-"""A row of a midnight is that of the same local day, which may have 25 hours, or it is stale."""
+MIDNIGHT_TTL = timedelta(days=7)
+"""A row is that of the last midnight; one that is a week old says too little, and null says so."""
 
 WRITTEN_BY, SERVICE = "written_by", "service"
 """Tag of a view whose rows come from the service and not from a feature table."""

@@ -30,6 +30,8 @@ class Arguments(RunArguments, BoostingConfig):
 
     cut_off: datetime | None = None
     """Labels that became known later do not count; by default the newest moment of the lake."""
+    train_days: int = Field(default=0, ge=0)
+    """Days before the calibration that are trained on; 0 takes all there are."""
     calibration_days: int = Field(default=7, ge=1)
     """Days before the gap on which the probability is calibrated."""
     test_days: int = Field(default=7, ge=1)
@@ -43,6 +45,7 @@ class Arguments(RunArguments, BoostingConfig):
         return {
             "config": tuned.model_dump_json(),
             "cut_off": _utc(self.cut_off).isoformat() if self.cut_off else "",
+            "train_days": self.train_days,
             "calibration_days": self.calibration_days,
             "test_days": self.test_days,
             "author": self.author,
@@ -60,6 +63,7 @@ class Outputs(NamedTuple):
 def PIPELINE(  # noqa: N802 - the name by which the launcher finds it
     config: str = "{}",
     cut_off: str = "",
+    train_days: int = 0,
     calibration_days: int = 7,
     test_days: int = 7,
     author: str = "pipeline",
@@ -71,6 +75,7 @@ def PIPELINE(  # noqa: N802 - the name by which the launcher finds it
     framed = features.training_frame(
         model=XGBOOST.name,
         cut_off=now.outputs["cut_off"],
+        train_days=train_days,
         calibration_days=calibration_days,
         test_days=test_days,
         data_digest=data_digest,

@@ -29,6 +29,8 @@ class Windows:
     the test are those known by the cut-off.
     """
 
+    train_from: datetime | None
+    """The beginning of all data where not given."""
     calibration_from: datetime
     gap_from: datetime
     test_from: datetime
@@ -37,19 +39,25 @@ class Windows:
 
     @classmethod
     def before(
-        cls, cut_off: datetime, label_delay: timedelta, *, calibration_days: int, test_days: int
+        cls,
+        cut_off: datetime,
+        label_delay: timedelta,
+        *,
+        train_days: int = 0,
+        calibration_days: int,
+        test_days: int,
     ) -> Windows:
-        """The newest windows whose labels are usually known at the cut-off."""
+        """The newest windows whose labels are usually known at the cut-off; 0 train days are all."""
         test_until = cut_off - label_delay
         test_from = test_until - timedelta(days=test_days)
         gap_from = test_from - label_delay
-        return cls(
-            gap_from - timedelta(days=calibration_days), gap_from, test_from, test_until, cut_off
-        )
+        calibration_from = gap_from - timedelta(days=calibration_days)
+        train_from = calibration_from - timedelta(days=train_days) if train_days else None
+        return cls(train_from, calibration_from, gap_from, test_from, test_until, cut_off)
 
     def as_json(self) -> dict[str, str]:
         """The bounds as ISO 8601."""
-        return {name: bound.isoformat() for name, bound in asdict(self).items()}
+        return {name: bound.isoformat() for name, bound in asdict(self).items() if bound}
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,8 @@ def _events_sql(root: Path, source: Labelled) -> str:
     return f"""
         SELECT {columns}, label AS {source.label}, {SPLIT} FROM (
             SELECT {columns},
-                CASE WHEN event_timestamp < $calibration_from THEN '{TRAIN}'
+                CASE WHEN event_timestamp < $train_from THEN NULL
+                     WHEN event_timestamp < $calibration_from THEN '{TRAIN}'
                      WHEN event_timestamp < $gap_from THEN '{CALIBRATION}'
                      WHEN event_timestamp >= $test_from AND event_timestamp < $test_until
                      THEN '{TEST}' END AS {SPLIT},
