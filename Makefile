@@ -4,6 +4,9 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Every step of a pipeline is a process that imports anew: it must find compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo up test check bench lock clean
 
 help:  ## what can be made
