@@ -1,4 +1,5 @@
 """The Feature type, and the DuckDB engine that builds feature tables from the lake."""
+# ruff: noqa: S608 - SQL is put together from names of our own; values are quoted or parameters
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
@@ -97,30 +99,32 @@ def literal(text: str) -> str:
 def scan(connection: duckdb.DuckDBPyConnection, lake: Path, table: Table) -> None:
     """Make a view of a contract table: every column there, absent optional ones as nulls.
 
-    NaN becomes null. A table that is not in the lake is empty.
+    NaN becomes null. A table that is not in the lake is empty; its files share one schema.
     Raises `FinloopError` where a required column is missing.
     """
-    files = [str(path) for path in sorted((lake / table.name).glob("**/*.parquet"))]
-    source = "read_parquet([{}], union_by_name = true)".format(", ".join(map(literal, files)))
-    present = (
-        {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        if files
-        else set()
-    )
-    for name in table.required if files else ():
-        if name not in present:
+    files = [literal(str(path)) for path in sorted((lake / table.name).glob("**/*.parquet"))]
+    present = set(table.required)
+    if files:
+        present = _columns(connection, files[0])
+        for name in sorted(set(table.required) - present):
             raise bad_input(
                 "missing_column",
                 f"Table {table.name} in {lake} has no column {name}; ingest it again.",
             )
     columns = ", ".join(
-        f"{_clean(c.name, c.type) if c.name in present else 'NULL'}::{_SQL_TYPES[c.type]} AS {c.name}"
-        for c in table.columns
+        f"{_clean(column.name, column.type) if files and column.name in present else 'NULL'}"
+        f"::{_SQL_TYPES[column.type]} AS {column.name}"
+        for column in table.columns
     )
-    connection.execute(
-        f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns}"
-        + (f" FROM {source}" if files else " LIMIT 0")
-    )
+    source = f"FROM read_parquet([{', '.join(files)}])" if files else "LIMIT 0"
+    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns} {source}")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, file: str) -> set[str]:
+    return {
+        row[0]
+        for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({file})").fetchall()
+    }
 
 
 def _clean(name: str, kind: ColumnType) -> str:
@@ -154,7 +158,7 @@ def local_microseconds(timestamp: str, zone: ZoneInfo, first: int, last: int) ->
     changes = _offsets(zone, first, last)
     branches = "".join(
         f" WHEN {timestamp} < {until} THEN {offset}"
-        for (_, offset), (until, _) in zip(changes, changes[1:], strict=False)
+        for (_, offset), (until, _) in pairwise(changes)
     )
     offset = f"CASE{branches} ELSE {changes[-1][1]} END" if branches else str(changes[-1][1])
     return f"({timestamp} + {offset})"
@@ -167,7 +171,7 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 def _offsets(zone: ZoneInfo, first: int, last: int) -> list[tuple[int, int]]:
-    """(from, offset) pairs in microseconds that cover `first` to `last`; changes found by halving."""
+    """(from, offset) pairs in microseconds from `first` to `last`; changes found by halving."""
     found = [(first, _offset(zone, first))]
     at = first
     while at < last:
@@ -198,12 +202,13 @@ def midnight(day: int, zone: ZoneInfo) -> int:
 def make_midnights(
     connection: duckdb.DuckDBPyConnection, zone: ZoneInfo, first: int, last: int
 ) -> None:
-    """Make the table `midnights` (day, moment): every local midnight from day `first` to day `last`."""
+    """Make the table `midnights` (day, moment): local midnights from day `first` to day `last`."""
     connection.execute("CREATE OR REPLACE TABLE midnights (day INTEGER, moment TIMESTAMPTZ)")
     rows: Sequence[tuple[int, int]] = [(d, midnight(d, zone)) for d in range(first, last + 1)]
     if rows:
         days, moments = zip(*rows, strict=True)
         connection.execute(
-            "INSERT INTO midnights SELECT unnest($1::INTEGER[]), make_timestamptz(unnest($2::BIGINT[]))",
+            "INSERT INTO midnights "
+            "SELECT unnest($1::INTEGER[]), make_timestamptz(unnest($2::BIGINT[]))",
             [list(days), list(moments)],
         )

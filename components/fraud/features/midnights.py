@@ -7,6 +7,7 @@ Days are numbers (since 1970, local); midnight `day` begins day `day` and sees w
 Such rows without a gap form a run. A window of w days is the difference of two running totals of
 whole numbers, w rows of the run apart, so it is exact and costs the same for every w.
 """
+# ruff: noqa: S608 - SQL is put together from names of our own; values are quoted or parameters
 
 from __future__ import annotations
 

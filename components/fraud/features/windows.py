@@ -4,6 +4,7 @@ A frame counts rows in the total order (event_timestamp, transaction_id), so tha
 offline as online; a time span is a number of rows too, and K caps every one of them. Sums are
 differences of running totals of whole numbers (`milli`), so they are exact.
 """
+# ruff: noqa: S608 - SQL is put together from names of our own; values are quoted or parameters
 
 from __future__ import annotations
 

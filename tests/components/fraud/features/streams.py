@@ -119,3 +119,14 @@ def _write(lake: Path, table: Any, rows: list[dict[str, Any]]) -> None:
 def read(path: Path) -> list[dict[str, Any]]:
     """Rows of a parquet file."""
     return pq.read_table(path).to_pylist()
+
+
+def outcomes_of(transactions: Sequence[Transaction], seed: int) -> list[Outcome]:
+    """Outcomes of most payments, days late; some told twice, some told otherwise later."""
+    draw, told = random.Random(seed), []
+    for transaction in transactions:
+        for _ in range(draw.choice([0, 1, 1, 1, 2])):
+            late = timedelta(days=draw.choice([0, 7, draw.expovariate(0.1)]))
+            known = transaction.event_timestamp + late
+            told.append(Outcome(transaction.transaction_id, draw.random() < 0.3, known))
+    return told
