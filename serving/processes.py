@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.common.environment import as_environment
 from components.common.errors import unavailable
 from components.common.processes import Process, Supervisor, free_port
 from components.common.settings import Settings
@@ -70,8 +71,8 @@ def _bentoml(port: int) -> list[str]:
 
 
 def _environment(settings: Settings, key: str | None = None) -> dict[str, str]:
-    """What the processes need to know beyond the settings in the environment they inherit."""
-    known = {"FINLOOP_HOME": str(settings.home), "BENTOML_HOME": str(settings.home / "bentoml")}
+    """The settings, and the key that was drawn, as the processes read them."""
+    known = as_environment(settings) | {"BENTOML_HOME": str(settings.home / "bentoml")}
     if key is not None:
         known["FINLOOP_API_KEYS"] = json.dumps({"local": hashlib.sha256(key.encode()).hexdigest()})
     return known

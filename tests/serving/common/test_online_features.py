@@ -13,6 +13,7 @@ from components.common.errors import FinloopError
 from components.common.settings import Settings
 from components.fraud.features import FRAUD_USER_DAILY
 from feature_repo.store import open_store
+from feature_repo.views import MIDNIGHT_TTL
 from serving.common.online_features import OnlineFeatures, ViewRow
 
 USER_DAILY, MERCHANT_DAILY, RECENT = "fraud_user_daily", "fraud_merchant_daily", "fraud_user_recent"
@@ -62,11 +63,13 @@ def test_an_unknown_entity_is_missing(online: OnlineFeatures) -> None:
 
 def test_a_row_older_than_its_ttl_is_stale_and_gives_nothing(online: OnlineFeatures) -> None:
     write_user(online)
-    just = online.read([USER_DAILY], KEYS, MIDNIGHT + timedelta(days=2))[USER_DAILY]
-    late = online.read([USER_DAILY], KEYS, MIDNIGHT + timedelta(days=2, seconds=1))[USER_DAILY]
+    just = online.read([USER_DAILY], KEYS, MIDNIGHT + MIDNIGHT_TTL)[USER_DAILY]
+    late = online.read([USER_DAILY], KEYS, MIDNIGHT + MIDNIGHT_TTL + timedelta(seconds=1))[
+        USER_DAILY
+    ]
     assert just.trouble is None
     assert (late.trouble, late.values) == ("stale", {})
-    assert late.age_seconds == timedelta(days=2, seconds=1).total_seconds()
+    assert late.age_seconds == MIDNIGHT_TTL.total_seconds() + 1
 
 
 def test_a_row_newer_than_the_event_has_no_negative_age(online: OnlineFeatures) -> None:

@@ -59,7 +59,9 @@ def test_merging_is_appending_in_any_split(known: list[Transaction], data: st.Da
 
 
 def test_only_what_came_strictly_before_counts() -> None:
-    rows: dict[str, ViewRow] = MISSING | {HISTORY: ViewRow(history(paid("a", 5)).to_columns(), 300.0)}
+    rows: dict[str, ViewRow] = MISSING | {
+        HISTORY: ViewRow(history(paid("a", 5)).to_columns(), 300.0)
+    }
     decided = [paid("a", 5), paid("b", 3), paid("n", 0), paid("z", 0)]
     found = gather(paid("n", 0), rows, decided, SEOUL)
     assert found.inputs["history_count"] == 2.0

@@ -20,6 +20,7 @@ from components.common.identity import pseudonymise
 from components.common.records import Decision
 from components.fraud import XGBOOST
 from components.fraud.features import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAILY, MODEL_INPUT
+from feature_repo.views import MIDNIGHT_TTL
 from serving.common.library import Library
 from serving.common.manifest import Deployment, Release
 from serving.common.models import Fleet, Loaded
@@ -160,7 +161,7 @@ def test_stored_features_reach_the_model_with_their_age(desk: Desk) -> None:
     shops = dict.fromkeys(FRAUD_MERCHANT_DAILY.names, 9.0)
     user = {"user_id": pseudonym(desk, "kim"), "event_timestamp": midnight, **users}
     desk.runtime.online.write("fraud_user_daily", [user])
-    shop = {"merchant_id": "shop", "event_timestamp": midnight - timedelta(days=5), **shops}
+    shop = {"merchant_id": "shop", "event_timestamp": midnight - MIDNIGHT_TTL, **shops}
     desk.runtime.online.write("fraud_merchant_daily", [shop])
     when = midnight + timedelta(seconds=90)
     answer = desk.decide(event_timestamp=when.isoformat()).json()
