@@ -8,11 +8,11 @@ import sys
 import urllib.request
 from typing import Any
 
+from components.common.environment import as_environment
 from components.common.errors import unavailable
 from components.common.ledger import Ledger
 from components.common.records import Decision
 from components.common.settings import Settings
-from pipelines.common.environment import as_environment
 
 
 def explain_one(settings: Settings, ledger: Ledger, base: str, api_key: str) -> dict[str, Any]:

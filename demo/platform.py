@@ -7,13 +7,15 @@ import re
 import secrets
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components import domains
+from components.common.environment import as_environment
 from components.common.mlflow_server import server_command
 from components.common.processes import Process, Supervisor, answers, free_port, wait
 from components.common.settings import TELEMETRY_OFF, Settings
-from pipelines.common.environment import as_environment
 from serving.common.manifest import read_manifest
 
 CALLER = "demo"
@@ -73,22 +75,24 @@ def start_evidently(supervisor: Supervisor, settings: Settings) -> str:
     return address
 
 
-def start_services(supervisor: Supervisor, settings: Settings) -> tuple[str, Process]:
-    """Start `finloop serve` and wait until it is ready; its address, and the process."""
-    port = free_port(settings.serving_port)
-    address = f"http://127.0.0.1:{port}"
-    process = supervisor.start(
-        "services",
-        (sys.executable, "-m", "finloop", "serve"),
-        env=as_environment(settings.model_copy(update={"serving_port": port})),
-        log=settings.logs / "services.log",
-        ready=f"{address}/readyz",
-    )
-    return address, process
+def start_controllers(supervisor: Supervisor, settings: Settings) -> None:
+    """Start the rollout controller of every model: what is approved goes out by itself."""
+    for model in (model.name for domain in domains() for model in domain.models):
+        supervisor.start(
+            f"rollout-{model}",
+            (sys.executable, "-m", "finloop", "rollout", "step", model, "--every", "2"),
+            env=as_environment(settings),
+            log=settings.logs / f"rollout-{model}.log",
+        )
 
 
 def await_release(
-    services: Process, settings: Settings, address: str, model: str, champion: str, stage: str
+    services: Sequence[Process],
+    settings: Settings,
+    address: str,
+    model: str,
+    champion: str,
+    stage: str,
 ) -> None:
     """Wait until the services answer with that champion, and that stage of a challenger.
 
@@ -103,7 +107,7 @@ def await_release(
         as_wanted = deployed.champion.version == champion and (deployed.stage or "") == stage
         return as_wanted and generation_served(address) == manifest.generation
 
-    wait(services, released)
+    wait(services[-1], released)
 
 
 def generation_served(address: str) -> int:

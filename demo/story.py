@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,14 @@ from demo.company import Company, StoryConfig, make_company
 from demo.days import Days
 from demo.explaining import explain_one
 from demo.mistake import train_on_wrong_units
-from demo.platform import await_mlflow, await_release, start_mlflow, start_services, with_api_key
+from demo.platform import await_mlflow, await_release, start_mlflow, with_api_key
 from demo.telling import Chapter, Teller
 from monitoring import rollout
 from monitoring.watch import watch
 from pipelines import launch
 from pipelines.common.results import RunResult
 from pipelines.common.run_log import Step
+from serving.processes import start_services
 
 HUMAN = "jiwoo"
 """The approver whom the story plays."""
@@ -65,7 +66,7 @@ class Story:
     api_key: str
     mlflow: Process | None
     base: str = ""
-    services: list[Process] = field(default_factory=list)
+    services: tuple[Process, ...] = ()
 
     def run(self, pipeline: str, arguments: Mapping[str, str]) -> RunResult:
         """Run a pipeline here and tell each of its steps."""
@@ -89,7 +90,7 @@ class Story:
         """Wait until the services answer with what the registry says."""
         stage_name = stage.value if stage else ""
         model, address = XGBOOST.name, self.base
-        await_release(self.services[0], self.settings, address, model, champion, stage_name)
+        await_release(self.services, self.settings, address, model, champion, stage_name)
 
 
 def tell(settings: Settings, config: StoryConfig, console: Console) -> dict[str, Any]:
@@ -166,8 +167,8 @@ def _first_champion(story: Story, candidate: str) -> None:
 
 def _serve(story: Story, company: Company) -> Days:
     with story.teller.chapter("serve", "The services answer a day of payments") as chapter:
-        story.base, services = start_services(story.supervisor, story.settings)
-        story.services.append(services)
+        served = start_services(story.supervisor, story.settings)
+        story.base, story.services = served.address, served.processes
         story.await_release(_champion(story))
         days = Days(company, story.settings, story.base, story.api_key, company.opening)
         decisions = days.pass_by(company.drift - company.opening)

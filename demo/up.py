@@ -13,11 +13,12 @@ from components.common.settings import Settings
 from demo.platform import (
     Address,
     await_mlflow,
+    start_controllers,
     start_evidently,
     start_mlflow,
-    start_services,
     with_api_key,
 )
+from serving.processes import start_services
 
 _WATCH_SECONDS = 1.0
 
@@ -34,7 +35,8 @@ def up(settings: Settings, console: Console, pause: Callable[[float], None]) -> 
         settings, mlflow = start_mlflow(supervisor, settings)
         evidently = start_evidently(supervisor, settings)
         await_mlflow(settings, mlflow)
-        services, _ = start_services(supervisor, settings)
+        services = start_services(supervisor, settings).address
+        start_controllers(supervisor, settings)
         _show(console, _addresses(settings, evidently, services), services, key)
         while all(process.running for process in supervisor.processes):
             pause(_WATCH_SECONDS)

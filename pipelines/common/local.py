@@ -14,7 +14,7 @@ from typing import Any
 from components.common.errors import Exit
 from components.common.settings import Settings
 from components.common.step_report import Failure
-from pipelines.common.environment import environment
+from components.common.environment import environment
 from pipelines.common.results import RunResult
 from pipelines.common.run_log import RunLog, Step
 

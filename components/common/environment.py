@@ -1,4 +1,4 @@
-"""The settings of a caller as the environment that the steps of a local run start with."""
+"""The settings of a caller as the environment that its children start with."""
 
 from __future__ import annotations
 
