@@ -55,7 +55,7 @@ def monitor(
     from components.common.errors import refused
     from monitoring.watch import watch
 
-    moment = until.replace(tzinfo=until.tzinfo or UTC) if until else datetime.now(UTC)
+    moment = as_utc(until) if until else datetime.now(UTC)
     with _opened() as (settings, ledger):
         run = _launcher(settings) if retrain else None
         watched = [
@@ -135,6 +135,11 @@ def rollout_restore(model: _Model, by: _By, reason: _Why = "", as_json: _Json = 
 
     with _opened_for(model) as (spec, registry, ledger):
         _tell([restore(spec, registry, ledger, by, reason, datetime.now(UTC))], as_json)
+
+
+def as_utc(moment: datetime) -> datetime:
+    """The moment in UTC; one without a zone is taken for UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 @contextmanager

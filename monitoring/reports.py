@@ -13,7 +13,7 @@ from monitoring.windows import SCORE
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
-    from evidently.sdk.models import DashboardPanelPlot
+    from evidently.sdk.models import DashboardModel
     from evidently.ui.workspace import Workspace
 
     from monitoring.windows import Window
@@ -54,16 +54,16 @@ def _project(workspace: Workspace, model: str, panels: Sequence[str]) -> UUID:
 
     name = uuid5(NAMESPACE_URL, f"finloop/{model}")
     if workspace.get_project(name) is None:
-        project = workspace.add_project(
+        workspace.add_project(
             ProjectModel(id=name, name=model, description="Drift against the training sample")
         )
-        for panel in _dashboard(panels):
-            project.dashboard.add_panel(panel, tab="Drift")
+        workspace.save_dashboard(name, _dashboard(panels))
     return name
 
 
-def _dashboard(columns: Sequence[str]) -> list[DashboardPanelPlot]:
-    from evidently.sdk.models import PanelMetric
+def _dashboard(columns: Sequence[str]) -> DashboardModel:
+    """One tab with two plots over time, made as a whole: `add_panel` lists a second panel twice."""
+    from evidently.sdk.models import DashboardModel, DashboardTabModel, PanelMetric
     from evidently.sdk.panels import line_plot_panel
 
     share = PanelMetric(
@@ -73,10 +73,12 @@ def _dashboard(columns: Sequence[str]) -> list[DashboardPanelPlot]:
         PanelMetric(legend=name, metric="ValueDrift", metric_labels={"column": name})
         for name in (SCORE, *columns)
     ]
-    return [
+    panels = [
         line_plot_panel("Share of inputs that drifted", [share], size="half"),
         line_plot_panel("Population stability index", drift, size="half"),
     ]
+    tab = DashboardTabModel(title="Drift", panels=[panel.id for panel in panels])
+    return DashboardModel(tabs=[tab], panels=panels)
 
 
 def _save_html(path: Path, report: Snapshot) -> Path:

@@ -205,7 +205,9 @@ def test_reports_are_kept_for_the_evidently_ui_and_as_html(
     runs = [workspace.get_run(project.id, run) for run in workspace.list_runs(project.id)]
     assert project.name == "fraud-xgboost"
     assert {run.timestamp for run in runs if run} == {WINDOW.since, WINDOW.until}
-    assert len(project.dashboard.model().panels) == 2
+    (tab,) = project.dashboard.model().tabs
+    assert tab.panels == [panel.id for panel in project.dashboard.model().panels]
+    assert len(tab.panels) == 2
     assert html.parent == tmp_path / "reports"
     assert "amount" in html.read_text()
     assert len(list(html.parent.iterdir())) == 2
