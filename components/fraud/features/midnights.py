@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from components.common.features import FeatureTable
 from components.fraud.features.daily import KNOWN_DAYS, SPENT_DAYS
-from components.fraud.features.windows import exact_std
+from components.fraud.features.windows import exact_mean, exact_std
 
 DAYS = 30
 """Local days that a midnight looks back at most."""
@@ -33,7 +33,8 @@ def daily_features(table: FeatureTable, entity: str, partner: str) -> str:
         grid AS ({_grid()}),
         totalled AS ({_totalled()}),
         measured AS ({_measured()}),
-        finished AS (SELECT *, {_statistics()} FROM measured JOIN midnights USING (day))
+        averaged AS ({_averaged()}),
+        finished AS ({_finished()})
         SELECT names.id AS {table.entity}, moment AS event_timestamp, moment AS created,
             {table.columns()}
         FROM finished JOIN {entity}_names AS names USING (no)
@@ -43,8 +44,8 @@ def daily_features(table: FeatureTable, entity: str, partner: str) -> str:
 def _spent(entity: str) -> str:
     """What an entity's payments of one day come to, seen from the midnight after it."""
     return f"""
-        SELECT {entity}_no AS no, day + 1 AS day, count(*) AS payments, sum(milli) AS total,
-            sum(milli::HUGEINT * milli) AS squares, max(amount) AS top
+        SELECT {entity}_no AS no, day + 1 AS day, count(*)::INTEGER AS payments,
+            sum(milli)::BIGINT AS total, sum(milli::HUGEINT * milli) AS squares, max(amount) AS top
         FROM payments GROUP BY ALL"""
 
 
@@ -78,19 +79,27 @@ def _grid() -> str:
         SELECT no, run, unnest(range(day, least(day + {DAYS + 1}, again,
             (SELECT max(day) + 1 FROM midnights))))::INTEGER AS day
         FROM (SELECT no, day, coalesce(lead(day) OVER own, day + {DAYS + 1}) AS again,
-                  sum(fresh) OVER (ORDER BY no, day ROWS UNBOUNDED PRECEDING) AS run
+                  sum(fresh) OVER (ORDER BY no, day ROWS UNBOUNDED PRECEDING)::INTEGER AS run
               FROM (SELECT *, (coalesce(day - lag(day) OVER own > {DAYS + 1}, true))::INTEGER AS fresh
                     FROM (SELECT no, day FROM spent UNION SELECT no, day FROM learned)
                     WINDOW own AS (PARTITION BY no ORDER BY day))
               WINDOW own AS (PARTITION BY no ORDER BY day))"""
 
 
-_TOTALS = ("payments", "total", "squares", "partners", "known", "frauds")
+_TOTALS = {
+    "payments": "INTEGER",
+    "total": "BIGINT",
+    "squares": "HUGEINT",
+    "partners": "INTEGER",
+    "known": "INTEGER",
+    "frauds": "INTEGER",
+}
 
 
 def _totalled() -> str:
     totals = ", ".join(
-        f"coalesce(sum({what}) OVER run_so_far, 0) AS all_{what}" for what in _TOTALS
+        f"coalesce(sum({what}) OVER run_so_far, 0)::{kind} AS all_{what}"
+        for what, kind in _TOTALS.items()
     )
     held = ", ".join(
         f"last_value({what} IGNORE NULLS) OVER look_back AS {what}"
@@ -99,7 +108,8 @@ def _totalled() -> str:
     return f"""
         SELECT no, run, day, {totals}, {held}, max(top) OVER look_back AS max_30d
         FROM grid LEFT JOIN spent USING (no, day) LEFT JOIN learned USING (no, day)
-        LEFT JOIN (SELECT no, day, sum(step) AS partners FROM partners GROUP BY ALL) USING (no, day)
+        LEFT JOIN (SELECT no, day, sum(step) AS partners FROM partners GROUP BY ALL)
+            USING (no, day)
         WINDOW run_so_far AS ({_RUN} ROWS UNBOUNDED PRECEDING),
             look_back AS ({_RUN} ROWS {DAYS - 1} PRECEDING)"""
 
@@ -115,8 +125,13 @@ def _measured() -> str:
     return f"SELECT *, all_partners AS partners_30d, {sums} FROM totalled"
 
 
-def _statistics() -> str:
+def _averaged() -> str:
     return f"""
-        total_30d / nullif(1000.0 * count_30d, 0) AS mean_30d,
-        {exact_std("count_30d", "total_30d", "squares_30d")} AS std_30d,
-        (epoch_us(moment) - fraud_t) / 8.64e10 AS days_since_fraud"""
+        SELECT *, {exact_mean("count_30d", "total_30d", "mean_30d")},
+            (epoch_us(moment) - fraud_t) / 8.64e10 AS days_since_fraud
+        FROM measured JOIN midnights USING (day)"""
+
+
+def _finished() -> str:
+    spread = exact_std("count_30d", "total_30d", "squares_30d", "mean_30d", "std_30d")
+    return f"SELECT *, {spread} FROM averaged"

@@ -16,8 +16,8 @@ from components.fraud.history import History, K, Transaction
 
 SPANS = {"last_1h": 1, "last_24h": 24, "last_3d": 72, "last_7d": 168, "last_14d": 336}
 """Hours of the windows of time; a window excludes its far end."""
-AMOUNT_LIMIT = 1e12
-"""Largest amount that sums tell apart: with it no sum of squares overflows 128 bits."""
+AMOUNT_LIMIT = 1e10
+"""Larger amounts count as this in sums, so that a total of a million of them fits 64 bits."""
 EARTH_KM = 6371.0088
 """Mean radius of the earth (IUGG)."""
 HOUR = 3_600_000_000
@@ -73,7 +73,8 @@ class Past:
         """Sample standard deviation; none for fewer than two payments or amounts all alike."""
         if self.count < 2:
             return None
-        middle, rest = divmod(self.total, self.count)
+        middle = self.total // self.count
+        rest = self.total - middle * self.count
         about = sum([(value - middle) ** 2 for value in self.milli])
         variance = (about - rest * rest / self.count) / (self.count - 1)
         return math.sqrt(variance) / 1000.0 if variance > 0 else None
