@@ -50,7 +50,8 @@ def compromise(scene: Scene, budget: float) -> Payments:
     draw, days = stream(config.seed, KINDS[COMPROMISED]), float(config.days)
     visits = np.bincount(genuine.merchant, minlength=config.merchants)
     number = int(np.clip(days // EVERY_DAYS, 1, config.merchants // 8))
-    chosen = draw.permutation(np.flatnonzero(visits >= np.median(visits)))[:number]
+    least, most = np.quantile(visits, (0.3, 0.7))  # busy ones are watched better
+    chosen = draw.permutation(np.flatnonzero((visits >= least) & (visits <= most)))[:number]
     number = len(chosen)
     length = np.minimum(draw.uniform(14, 29, number), 0.6 * days)
     middle = (np.arange(number) + draw.random(number)) / number * days  # spread over the time

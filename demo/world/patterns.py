@@ -42,12 +42,12 @@ def steal(scene: Scene, budget: float) -> Payments:
 
 def take_over(scene: Scene, budget: float) -> Payments:
     """An account taken over: for some days, amounts about five times the usual ones."""
-    them = plan(scene, TAKEOVER, budget, lambda draw, n: 3 + draw.poisson(4.0, n))
+    them = plan(scene, TAKEOVER, budget, lambda draw, n: 4 + draw.poisson(5.0, n))
     draw, n = them.draw, len(them)
-    longest = int(np.clip(scene.config.days // 3, 2, 9))
+    longest = int(np.clip(scene.config.days // 3, 2, 6))
     days = them.spread(draw.integers(2, longest + 1, them.count))
     category = them.categories(
-        {"fashion": 3, "electronics": 1, "grocery": 3, "household": 3, "entertainment": 2}
+        {"fashion": 3, "electronics": 2, "grocery": 2, "household": 3, "beauty": 2}
     )
     foreign = them.spread(draw.random(them.count) < 0.6)
     return them.payments(
