@@ -32,9 +32,9 @@ def write_frame(
 ) -> None:
     """Write the frame of a model into a folder, with the windows it was split by.
 
-    cut_off: ISO 8601; labels known later do not count. days: of training (0 is all), calibration and
-    test. The domain's `LABELLED` says where its rows
-    come from. Raises `FinloopError` where the features are not those of `data_digest`.
+    cut_off: ISO 8601; labels known later do not count. days: of training (0 is all), of calibration
+    and of test. The domain's `LABELLED` says where its rows come from. Raises `FinloopError` where
+    the features are not those of `data_digest`.
     """
     import pyarrow.parquet as pq
 

@@ -47,7 +47,7 @@ class Windows:
         calibration_days: int,
         test_days: int,
     ) -> Windows:
-        """The newest windows whose labels are usually known at the cut-off; 0 train days are all."""
+        """The newest windows with usually known labels; 0 `train_days` takes all before them."""
         test_until = cut_off - label_delay
         test_from = test_until - timedelta(days=test_days)
         gap_from = test_from - label_delay

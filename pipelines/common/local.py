@@ -11,10 +11,10 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 
+from components.common.environment import environment
 from components.common.errors import Exit
 from components.common.settings import Settings
 from components.common.step_report import Failure
-from components.common.environment import environment
 from pipelines.common.results import RunResult
 from pipelines.common.run_log import RunLog, Step
 
