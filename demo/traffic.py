@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import aiohttp
 import pyarrow as pa
 
 from demo.world.config import EPOCH
@@ -19,6 +19,7 @@ from demo.world.config import EPOCH
 DECISIONS, OUTCOMES = "/v1/fraud/decisions", "/v1/outcomes"
 LANE = 8
 """Payments that may wait for one busy customer before all others wait too."""
+IDLE_SECONDS = 2.0
 CHUNK = 1_000
 """Rows turned into requests at a time."""
 
@@ -154,7 +155,7 @@ async def send_outcomes(
 
 
 async def _drive(
-    client: httpx.AsyncClient,
+    client: aiohttp.ClientSession,
     lane: asyncio.Queue[dict[str, Any] | None],
     tally: _Tally,
     on_answer: Callable[[], None] | None,
@@ -174,34 +175,37 @@ async def _drive(
 
 
 async def _post(
-    client: httpx.AsyncClient, path: str, body: dict[str, Any], tally: _Tally
+    client: aiohttp.ClientSession, path: str, body: dict[str, Any], tally: _Tally
 ) -> dict[str, Any]:
     """The JSON object that was answered; empty, and counted as a problem, where there is none."""
     try:
-        response = await client.post(path, content=json.dumps(body))
-    except httpx.HTTPError as error:
-        late = isinstance(error, httpx.TimeoutException)
-        tally.add("problems", "timeout" if late else "connection_failed")
+        async with client.post(path, data=json.dumps(body).encode()) as response:
+            tally.add("statuses", response.status)
+            text = await response.read()
+    except TimeoutError:
+        tally.add("problems", "timeout")
         return {}
-    tally.add("statuses", response.status_code)
+    except aiohttp.ClientError:
+        tally.add("problems", "connection_failed")
+        return {}
     try:
-        answer = response.json()
+        answer = json.loads(text)
     except ValueError:
         answer = None
-    if response.is_success and isinstance(answer, dict):
+    if response.ok and isinstance(answer, dict):
         return answer
     code = answer.get("code") if isinstance(answer, dict) else None
     tally.add("problems", code or "unreadable_answer")
     return {}
 
 
-def _client(base: str, api_key: str, connections: int, timeout: float) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=base,
+def _client(base: str, api_key: str, connections: int, timeout: float) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        base,
         headers={"X-API-Key": api_key, "Content-Type": "application/json"},
-        timeout=timeout,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        trust_env=False,  # the service is near; a proxy of the environment is not meant
+        timeout=aiohttp.ClientTimeout(total=timeout),
+        # an idle connection is closed here before the service closes it under a request
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=IDLE_SECONDS),
     )
 
 
