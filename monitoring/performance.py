@@ -60,7 +60,8 @@ def matured(
     """Decisions whose event lies `delay` back, with the newest outcome known at `now`.
 
     Columns: version, arm, decision, score, label (null where unknown), amount. Only matured
-    decisions count, because a bad outcome may become known sooner than a good one.
+    decisions count, because a bad outcome may become known sooner than a good one; and none of an
+    arm that failed, because the other one answered.
     """
     import pandas as pd
 
@@ -72,7 +73,8 @@ def matured(
             SELECT subject_id, label, max(known_at) FROM outcomes
             WHERE domain = ? AND known_at <= ? GROUP BY subject_id
         ) o ON o.subject_id = d.subject_id
-        WHERE d.domain = ? AND d.model = ? AND d.version IS NOT NULL AND d.event_timestamp <= ?
+        WHERE d.domain = ? AND d.model = ? AND d.version IS NOT NULL AND d.error IS NULL
+          AND d.event_timestamp <= ?
         ORDER BY d.seq
         """,
         amount,

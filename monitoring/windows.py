@@ -79,13 +79,13 @@ def decisions_in(
 ) -> pd.DataFrame:
     """Inputs of a window's decisions (float64, null is NaN), and `score` where `version` gave it.
 
-    Every arm counts for the inputs: they are the world's, whoever answered.
+    Every arm counts for the inputs: they are the world's, whoever answered. The ledger keeps them
+    under `inputs` of `Decision.features`.
     """
-    import numpy as np
     import pandas as pd
 
     rows = ledger.rows(
-        "SELECT features, score, version FROM decisions WHERE domain = ? AND model = ? "
+        "SELECT features, score, version, error FROM decisions WHERE domain = ? AND model = ? "
         "AND event_timestamp >= ? AND event_timestamp < ? AND recorded_at >= ? ORDER BY seq",
         domain,
         model,
@@ -98,7 +98,7 @@ def decisions_in(
         {name: [_number(values.get(name)) for values in inputs] for name in columns}
     )
     frame[SCORE] = [
-        np.nan if row["score"] is None or row["version"] != version else row["score"]
+        _number(row["score"] if row["version"] == version and row["error"] is None else None)
         for row in rows
     ]
     return frame.astype(float)

@@ -87,6 +87,7 @@ def test_only_matured_decisions_count_and_the_newest_known_outcome_wins(
     ledger.append([decided(n, event_timestamp=OLD, amount=10.0 + n) for n in range(3)])
     ledger.append([decided(3, event_timestamp=OLD + timedelta(seconds=1))])
     ledger.append([decided(4, event_timestamp=OLD, version=None, arm="none")])
+    ledger.append([decided(5, event_timestamp=OLD, error="the champion failed")])
     ledger.append(
         [
             became_known(0, False, NOW - 2 * WEEK),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from components.common.ledger import Ledger
 from components.common.records import Decision
 from monitoring.windows import Window, decisions_in, first_event, windows_between
@@ -69,6 +67,7 @@ def test_inputs_of_every_arm_count_but_only_the_champions_scores(
         [
             decided(0, event_timestamp=START, features=features),
             decided(1, event_timestamp=START, version="2", arm="challenger", score=0.9),
+            decided(2, event_timestamp=START, error="the champion failed", score=0.5),
         ]
     )
 
@@ -77,10 +76,10 @@ def test_inputs_of_every_arm_count_but_only_the_champions_scores(
     )
 
     assert list(frame.columns) == ["amount", "speed_kmh", "score"]
-    assert frame["amount"].tolist() == [7.0, 100.0]
+    assert frame["amount"].tolist() == [7.0, 100.0, 100.0]
     assert frame["speed_kmh"].isna().all()
     assert frame["score"].tolist()[0] == 0.01
-    assert np.isnan(frame["score"].tolist()[1])
+    assert frame["score"].isna().tolist() == [False, True, True]
 
 
 def test_what_was_decided_before_the_champions_reign_is_not_its(
