@@ -21,7 +21,7 @@ def explain_one(settings: Settings, ledger: Ledger, base: str, api_key: str) -> 
     Raises `FinloopError` where nothing was declined or the replay differs.
     """
     declined = newest_declined(ledger)
-    answer = _ask(f"{base}/v1/decisions/{declined.decision_id}", api_key)
+    answer = _ask(f"{base}/v1/decisions/{declined.decision_id}", api_key)["answer"]
     replayed = replay(settings, declined.decision_id)
     return {
         "decision_id": declined.decision_id,

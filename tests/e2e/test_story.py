@@ -1,0 +1,223 @@
+"""The whole loop on a small company, judged by the ledger, the registry and the HTTP answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from rich.console import Console
+
+from components.common.approval import admissible
+from components.common.environment import environment
+from components.common.errors import FinloopError
+from components.common.ledger import Ledger
+from components.common.processes import Supervisor
+from components.common.records import Decision, Event
+from components.common.registry import Registry
+from components.common.settings import Settings
+from components.common.stages import LADDER, Stage
+from components.fraud import XGBOOST
+from demo.company import StoryConfig
+from demo.explaining import newest_declined, replay
+from demo.platform import with_api_key
+from demo.story import AUTHOR, HUMAN, tell
+from monitoring.fraud import MONITORING
+from serving.processes import start_services
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+SMALL = StoryConfig(users=400, merchants=100, history_days=50)
+MODEL = XGBOOST.name
+CHAPTERS = (
+    *("simulate", "data", "train", "approve", "serve"),
+    *("drift", "rollout", "rollback", "explain"),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story that was told, and what it left behind."""
+
+    report: dict[str, Any]
+    settings: Settings
+    ledger: Ledger
+    registry: Registry
+    left_running: list[str]
+
+    def step(self, name: str) -> dict[str, Any]:
+        return next(step for step in self.report["steps"] if step["name"] == name)
+
+    def stages(self, version: str) -> list[str]:
+        events = self.ledger.events("rollout", MODEL)
+        return [event.body["to"] for event in events if event.version == version]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    folder = tmp_path_factory.mktemp("story")
+    settings = Settings(home=folder / "home")
+    with (folder / "told.txt").open("w") as page, environment(settings):
+        report = tell(settings, SMALL, Console(file=page, width=100))
+    children = [process.name() for process in psutil.Process().children(recursive=True)]
+    with closing(Ledger(settings.ledger)) as ledger:
+        yield Told(report, settings, ledger, Registry(settings), children)
+
+
+def _decisions(told: Told, where: str, *values: object) -> list[Decision]:
+    return list(told.ledger.decisions(where, *values))
+
+
+def test_every_chapter_went_well_and_the_report_is_on_disk(told: Told) -> None:
+    assert told.report["ok"] is True
+    names = [step["name"] for step in told.report["steps"]]
+    assert names == list(CHAPTERS)
+    assert json.loads((told.settings.home / "demo.json").read_text()) == told.report
+
+
+def test_nothing_that_was_started_still_runs(told: Told) -> None:
+    assert told.left_running == []
+
+
+def test_three_candidates_were_sealed_and_each_approved_by_a_human(told: Told) -> None:
+    candidates = told.ledger.events("candidate", MODEL)
+    approvals = told.ledger.events("approval", MODEL)
+    assert [event.version for event in candidates] == ["1", "2", "3"]
+    assert [(event.version, event.actor) for event in approvals] == [
+        (version, HUMAN) for version in ("1", "2", "3")
+    ]
+    assert {event.body["author"] for event in candidates} >= {AUTHOR}
+    assert len({event.body["digest"] for event in candidates}) == 3
+
+
+def test_a_day_of_payments_was_answered_by_the_first_champion(told: Told) -> None:
+    answered = sum(told.step("serve")["decisions"].values())
+    first = _decisions(told, "seq <= ?", answered)
+    assert answered > SMALL.users
+    assert {(row.version, row.arm, row.error) for row in first} == {("1", "champion", None)}
+    assert len({row.subject_id for row in _decisions(told, "TRUE")}) == len(
+        _decisions(told, "TRUE")
+    )
+
+
+def test_features_online_were_neither_missing_nor_stale(told: Told) -> None:
+    last = _decisions(told, "seq > (SELECT max(seq) - 500 FROM decisions)")
+    degraded = [row for row in last if json.loads(row.answer)["degraded"]]
+    assert len(degraded) < 0.05 * len(last), degraded[0].answer
+
+
+def test_outcomes_came_back_late(told: Told) -> None:
+    known = list(told.ledger.outcomes())
+    decided = {row.subject_id: row.event_timestamp for row in _decisions(told, "TRUE")}
+    assert 0 < len(known) < len(decided)
+    assert all(outcome.known_at > decided[outcome.subject_id] for outcome in known)
+
+
+def test_drift_was_noticed_with_reasons_and_retrained_once(told: Told) -> None:
+    windows = told.ledger.events("drift", MODEL)
+    violated = [event for event in windows if event.body["violated"]]
+    launches = [event for event in told.ledger.events("retrain", MODEL) if "#" not in event.key]
+    assert len(violated) >= 2
+    assert not windows[0].body["violated"], windows[0].body["reasons"]
+    assert any("amount" in reason for reason in violated[-1].body["reasons"])
+    assert len(launches) == 1
+    assert launches[0].key == windows[-1].key
+
+
+def test_the_second_candidate_was_compared_with_the_champion(told: Told) -> None:
+    second = told.ledger.events("candidate", MODEL)[1].body
+    assert second["comparison"]["champion"] == "1"
+
+
+def test_the_second_version_climbed_every_step_by_the_judge(told: Told) -> None:
+    assert told.stages("2") == [Stage.WAITING, *LADDER]
+    moves = [
+        event
+        for event in told.ledger.events("rollout", MODEL)
+        if event.version == "2" and event.body["from"] in LADDER
+    ]
+    assert all(_enough_was_seen(event) for event in moves)
+
+
+def test_a_canary_answered_its_share_and_nobody_changed_arms(told: Told) -> None:
+    canary = _decisions(told, "version = '2' AND arm = 'challenger'")
+    shadowed = {row.decision_id for row in told.ledger.shadows("version = '2'")}
+    assert len(canary) > 0
+    assert shadowed
+    assert not shadowed & {row.decision_id for row in canary}
+
+
+def test_the_bad_version_was_rolled_back_with_reasons_and_nothing_was_lost(told: Told) -> None:
+    assert told.stages("3")[-1] == Stage.ROLLED_BACK
+    assert told.step("rollback")["reasons"]
+    answered = _decisions(told, "version = '3'")
+    assert told.step("rollback")["answered"] == len(answered)
+    assert all(row.score is not None for row in _decisions(told, "version = '2'"))
+
+
+def test_the_registry_says_what_the_ledger_says(told: Told) -> None:
+    champion = told.registry.champion(MODEL)
+    assert champion is not None
+    assert (champion.version, champion.source, champion.stage) == ("2", "2", Stage.CHAMPION)
+    assert told.registry.challenger(MODEL) is None
+    stages = {found.version: found.stage for found in told.registry.versions(MODEL)}
+    assert stages == {"1": Stage.RETIRED, "2": Stage.CHAMPION, "3": Stage.ROLLED_BACK}
+    assert admissible(XGBOOST, "2", told.registry, told.ledger).ok
+
+
+def test_a_declined_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
+    declined = newest_declined(told.ledger)
+    assert json.loads(declined.answer)["reasons"]
+    assert replay(told.settings, declined.decision_id)
+
+
+def test_every_decision_replays_to_the_same_bytes(told: Told) -> None:
+    replayed = replay(told.settings, "--all")
+    assert replayed["decisions"] == len(_decisions(told, "TRUE"))
+    assert replayed["mismatches"] == 0
+
+
+def test_no_raw_id_of_a_person_was_written(told: Told) -> None:
+    outside = told.settings.home / "story"  # the files that came in, as their sender wrote them
+    for path in told.settings.home.rglob("*"):
+        if path.is_file() and outside not in path.parents:
+            assert b"u000001" not in path.read_bytes(), path
+
+
+def test_a_story_is_not_told_over_a_company_that_is_there(told: Told) -> None:
+    with pytest.raises(FinloopError, match="holds a company already"):
+        tell(told.settings, SMALL, Console(quiet=True))
+    assert len(told.ledger.events("candidate", MODEL)) == 3
+
+
+def test_services_started_again_remember_everything(told: Told) -> None:
+    settings, key = with_api_key(told.settings)
+    declined = newest_declined(told.ledger)
+    with Supervisor() as supervisor:
+        base = start_services(supervisor, settings).address
+        path = f"{base}/v1/decisions/{declined.decision_id}"
+        assert json.loads(_get(path, key))["answer"] == json.loads(declined.answer)
+        assert httpx.get(path, headers={"X-API-Key": "wrong"}).status_code == 401
+
+
+def _get(address: str, key: str) -> bytes:
+    response = httpx.get(address, headers={"X-API-Key": key}, timeout=10)
+    response.raise_for_status()
+    return response.content
+
+
+def _enough_was_seen(event: Event) -> bool:
+    seen, needed = event.body["observations"], MONITORING.judge.minimum[event.body["from"]]
+    return max(seen["challenger"]["answers"], seen["pairs"]["count"]) >= needed
+
+
+def test_the_sandbox_kept_out_of_the_company_s_lake(told: Told) -> None:
+    sandbox = told.settings.home / "story" / "sandbox"
+    assert (sandbox / "lake").exists()
+    assert not (sandbox / "ledger.db").exists()
+    assert Path(told.settings.ledger).exists()
