@@ -20,6 +20,7 @@ TELEMETRY_OFF = {
     "GX_ANALYTICS_ENABLED": "false",
     "BENTOML_DO_NOT_TRACK": "True",
     "SCARF_NO_ANALYTICS": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
     "MPLBACKEND": "Agg",
 }
 """Environment under which every component stays silent about its use."""

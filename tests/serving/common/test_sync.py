@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from components.common.approval import approve
 from components.common.domain import ModelSpec
 from components.common.errors import FinloopError
 from components.common.ledger import Ledger
-from components.common.records import Event
+from components.common.records import Decision, Event
 from components.common.registration import RunFacts
 from components.common.registry import ModelVersion, Registry
 from components.common.settings import Settings
@@ -24,6 +24,7 @@ from components.fraud import XGBOOST
 from serving.common.library import Library
 from serving.common.manifest import Deployment, Manifest, read_manifest
 from serving.common.models import load
+from serving.common.replay import replay
 from serving.common.sync import Sync
 
 
@@ -216,7 +217,9 @@ def test_another_registry_is_not_followed(plant: Plant, mlflow_template: Path) -
     assert plant.manifest == before
 
 
-def test_what_ever_answered_can_be_fetched_for_a_replay(plant: Plant) -> None:
+def test_what_ever_answered_can_be_fetched_for_a_replay(
+    plant: Plant, decided: Callable[..., Decision]
+) -> None:
     version = plant.version("1")
     plant.put(version, Stage.CHAMPION)
     plant.sync.step()
@@ -226,6 +229,9 @@ def test_what_ever_answered_can_be_fetched_for_a_replay(plant: Plant) -> None:
     found = Library(plant.settings).by_digest(XGBOOST.name, "1", champion.digest)
     assert found.release.digest == champion.digest
     assert Library(plant.settings).by_version(XGBOOST.name, "1").release.digest == champion.digest
+    (would_say,) = replay([decided(1)], Library(plant.settings), "1")
+    assert (would_say.version, would_say.error) == ("1", None)
+    assert "decision" in would_say.changes
     with pytest.raises(FinloopError, match="Neither this host nor the registry"):
         Library(plant.settings).by_digest(XGBOOST.name, "1", "0" * 64)
     with pytest.raises(FinloopError, match="no version '9'"):
