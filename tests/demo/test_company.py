@@ -1,0 +1,57 @@
+"""The company of the story: history before the opening, a drift after it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from demo.company import Company, StoryConfig, make_company
+from demo.mistake import export_in_thousands
+
+SMALL = StoryConfig(users=60, merchants=20, history_days=20, later_days=3, start=date(2026, 1, 5))
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    return make_company(SMALL, "Asia/Seoul")
+
+
+def test_the_moments_are_local_midnights_in_order(company: Company) -> None:
+    seoul = ZoneInfo("Asia/Seoul")
+    assert company.opening == datetime(2026, 1, 25, tzinfo=seoul)
+    assert company.drift - company.opening == timedelta(days=SMALL.calm_days)
+    assert company.end - company.drift == timedelta(days=SMALL.drifted_days + SMALL.later_days)
+
+
+def test_history_holds_nothing_that_was_not_known_at_the_opening(
+    company: Company, tmp_path: Path
+) -> None:
+    payments = company.write_history(tmp_path)
+    paid = pq.read_table(tmp_path / "transactions.parquet")
+    known = pq.read_table(tmp_path / "outcomes.parquet")
+    assert 0 < payments == paid.num_rows < company.transactions.num_rows
+    assert pc.call_function("max", [paid["event_timestamp"]]).as_py() <= company.opening
+    assert pc.call_function("max", [known["outcome_timestamp"]]).as_py() <= company.opening
+
+
+def test_prices_rise_with_the_drift(company: Company) -> None:
+    frame = company.transactions.to_pandas()
+    after = frame["event_timestamp"] >= company.drift
+    rise = frame[after]["amount"].median() / frame[~after]["amount"].median()
+    assert rise == pytest.approx(1.3, abs=0.15)
+
+
+def test_the_mistake_is_in_the_amounts_and_nowhere_else(company: Company, tmp_path: Path) -> None:
+    company.write_history(tmp_path / "right")
+    export_in_thousands(tmp_path / "right", tmp_path / "wrong")
+    for path in (tmp_path / "right").glob("*.parquet"):
+        right, wrong = pq.read_table(path), pq.read_table(tmp_path / "wrong" / path.name)
+        if path.stem == "transactions":
+            assert wrong["amount"].to_pylist() == [v / 1000 for v in right["amount"].to_pylist()]
+            right, wrong = right.drop_columns("amount"), wrong.drop_columns("amount")
+        assert right.equals(wrong)
