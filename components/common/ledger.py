@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -141,7 +141,7 @@ class Ledger:
                 raise
 
     def _insert(self, record: Record) -> bool:
-        row = {name: _to_sql(value) for name, value in asdict(record).items()}
+        row = {field.name: _to_sql(getattr(record, field.name)) for field in fields(record)}
         names, marks = ", ".join(row), ", ".join("?" * len(row))
         table = _TABLES[type(record)]
         cursor = self._db.execute(

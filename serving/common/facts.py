@@ -42,7 +42,15 @@ class Facts:
 
     def text(self) -> str:
         """Canonical JSON, as the ledger keeps it in `Decision.features`."""
-        return canonical_json(asdict(self))
+        model = None if self.model is None else asdict(self.model)
+        return canonical_json(
+            {
+                "inputs": self.inputs,
+                "ages": self.ages,
+                "degraded": self.degraded,
+                "model": model,
+            }
+        )
 
     @classmethod
     def of(cls, decision: Decision) -> Facts:

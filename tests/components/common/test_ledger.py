@@ -134,7 +134,7 @@ def test_an_interruption_between_two_records_writes_neither(ledger: Ledger) -> N
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ledger.append([decision(1), replace(EVENT, body=Interrupting())])
+        ledger.append([decision(1), replace(EVENT, body=Interrupting(a=1))])
     assert list(ledger.decisions()) == []
     assert ledger.append([decision(1)]) == [True]
 
