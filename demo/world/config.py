@@ -30,9 +30,9 @@ class WorldConfig:
     timezone: str = "Asia/Seoul"
     payments_per_day: float = 2.0
     """Mean number of payments of a user in a day."""
-    fraud_share: float = 0.0065
+    fraud_share: float = 0.006
     """Share of fraudulent payments from the four patterns that are always there."""
-    drift_fraud_share: float = 0.006
+    drift_fraud_share: float = 0.010
     """Share of payments, from the drift on, that the new pattern adds."""
     price_rise: float = 0.3
     """Rise of all prices from the drift on."""

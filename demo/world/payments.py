@@ -29,7 +29,7 @@ WEEK = np.array([0.94, 0.96, 0.98, 1.0, 1.16, 1.12, 0.88])
 """Payments of Monday to Sunday against the mean day."""
 HABIT = np.array([0.52, 0.76, 0.88])
 """Cumulative chance to go to the first, second or third favourite; else anywhere."""
-_SESSION, _BIG, _BURST, _SILENT = 0.10, 0.003, 0.15, 0.02
+_SESSION, _BIG, _BURST, _SILENT = 0.10, 0.003, 0.10, 0.02
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _device(
     n = len(user)
     slot = (day >= people.replaced[user]).astype(np.int64)
     slot = np.where(draw.random(n) < people.second[user], 2, slot)
-    slot = np.where(draw.random(n) < 0.003, draw.integers(3, DEVICES_PER_USER, n), slot)
+    slot = np.where(draw.random(n) < 0.001, draw.integers(3, DEVICES_PER_USER, n), slot)
     without = draw.random(n) < np.where(channel == CARD, people.plastic[user], 0.03)
     return np.where(without, NO_DEVICE, user * DEVICES_PER_USER + slot)
 
