@@ -41,10 +41,10 @@ def build_feature_tables(
 ) -> dict[str, Path]:
     """Build every feature table of fraud and say where each one is (`out/<name>.parquet`).
 
-    lake: contract tables `transactions` and `outcomes`; out: a folder, made where missing; timezone:
-    calendar of hours and midnights; as_of: what happened or became known later is not seen (default:
-    the newest payment). The same input gives the same bytes. Raises `FinloopError` where a required
-    column is missing.
+    lake: contract tables `transactions` and `outcomes`; out: a folder, made where missing;
+    timezone: calendar of hours and midnights; as_of: what happened or became known later is not
+    seen (default: the newest payment). The same input gives the same bytes. Raises `FinloopError`
+    where a required column is missing.
     """
     out.mkdir(parents=True, exist_ok=True)
     zone = ZoneInfo(timezone)
@@ -122,11 +122,13 @@ def _payments(local: str) -> str:
     """Payments in their total order `sequence`; `milli` is the amount as a whole number."""
     return f"""
         CREATE TABLE payments AS
-        SELECT row_number() OVER (ORDER BY t, transaction_id)::INTEGER AS sequence, transaction_id, t,
-            users.no AS user_no, merchants.no AS merchant_no, devices.no AS device_no,
-            amount, floor(least(amount, {AMOUNT_LIMIT}) * 1000 + 0.5)::BIGINT AS milli,
+        SELECT row_number() OVER (ORDER BY t, transaction_id)::INTEGER AS sequence,
+            transaction_id, t, users.no AS user_no, merchants.no AS merchant_no,
+            devices.no AS device_no, amount,
+            floor(least(amount, {AMOUNT_LIMIT}) * 1000 + 0.5)::BIGINT AS milli,
             latitude, longitude, ({local} // {DAY})::INTEGER AS day,
-            ({local} // 3600000000 % 24)::TINYINT AS hour, (({local} // {DAY} + 3) % 7)::TINYINT AS weekday
+            ({local} // 3600000000 % 24)::TINYINT AS hour,
+            (({local} // {DAY} + 3) % 7)::TINYINT AS weekday
         FROM raw JOIN user_names AS users ON users.id = user_id
         JOIN merchant_names AS merchants ON merchants.id = merchant_id
         LEFT JOIN device_names AS devices ON devices.id = device_id"""
@@ -136,7 +138,8 @@ def _known(local: str) -> str:
     """First report of each verdict on a payment, on the local day when it became known."""
     return f"""
         CREATE TABLE known AS
-        SELECT user_no, merchant_no, sequence, is_fraud, known_t, ({local} // {DAY})::INTEGER AS known_day
+        SELECT user_no, merchant_no, sequence, is_fraud, known_t,
+            ({local} // {DAY})::INTEGER AS known_day
         FROM (SELECT user_no, merchant_no, sequence, is_fraud,
                   min(epoch_us(outcome_timestamp)) AS known_t
               FROM outcomes JOIN payments USING (transaction_id) GROUP BY ALL)

@@ -1,7 +1,7 @@
 """Daily features: what is known of a user and of a merchant as of the last local midnight.
 
-The SQL speaks of the windows and columns that `midnights.py` prepares. `last_30d` is the thirty local
-days before the midnight; an outcome counts on the day on which it became known.
+The SQL speaks of the columns that `midnights.py` prepares. The last thirty days are the thirty
+local days before the midnight; an outcome counts on the day on which it became known.
 """
 
 from __future__ import annotations

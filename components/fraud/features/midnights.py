@@ -1,11 +1,12 @@
 """The offline engine of the daily features: one row per entity and local midnight, in DuckDB.
 
-A row stands at every midnight of the thirty days after anything happened, and at the one after those,
-where all has become empty: the newest row before a payment is always the true one, whatever its age.
-Days are numbers (since 1970, local); midnight `day` begins day `day` and sees what was before it.
+A row stands at every midnight of the thirty days after anything happened, and at the one after
+those, where all has become empty: the newest row before a payment is always the true one, whatever
+its age. Days are numbers (since 1970, local); midnight `day` begins day `day` and sees what was
+before it.
 
-Such rows without a gap form a run. A window of w days is the difference of two running totals of
-whole numbers, w rows of the run apart, so it is exact and costs the same for every w.
+Rows without a gap form a run. A window of w days is the difference of two running totals of whole
+numbers, w rows of the run apart, so it is exact and costs the same for every w.
 """
 # ruff: noqa: S608 - SQL is put together from names of our own; values are quoted or parameters
 
@@ -56,7 +57,8 @@ def _learned(entity: str) -> str:
         SELECT no, known_day + 1 AS day, count(*) AS known, count(*) FILTER (is_fraud) AS frauds,
             max(known_t) FILTER (is_fraud) AS fraud_t,
             arg_max(last_5, place) AS risk_last_5, arg_max(last_10, place) AS risk_last_10
-        FROM (SELECT {entity}_no AS no, known_day, known_t, is_fraud, row_number() OVER told AS place,
+        FROM (SELECT {entity}_no AS no, known_day, known_t, is_fraud,
+                  row_number() OVER told AS place,
                   avg(is_fraud::INTEGER) OVER (told ROWS 4 PRECEDING) AS last_5,
                   avg(is_fraud::INTEGER) OVER (told ROWS 9 PRECEDING) AS last_10
               FROM known WINDOW told AS ({told}))
@@ -68,9 +70,10 @@ def _partners(entity: str, partner: str) -> str:
     return f"""
         SELECT no, unnest([day, least(day + {DAYS}, coalesce(again, day + {DAYS}))]) AS day,
             unnest([1, -1]) AS step
-        FROM (SELECT no, day, lead(day) OVER (PARTITION BY no, partner ORDER BY day) AS again
-              FROM (SELECT DISTINCT {entity}_no AS no, {partner}_no AS partner, day + 1 AS day
-                    FROM payments))"""
+        FROM (SELECT {entity}_no AS no, day + 1 AS day, lead(day + 1) OVER (
+                  PARTITION BY {entity}_no, {partner}_no ORDER BY sequence) AS again
+              FROM payments)
+        WHERE again IS DISTINCT FROM day"""
 
 
 def _grid() -> str:
@@ -80,7 +83,8 @@ def _grid() -> str:
             (SELECT max(day) + 1 FROM midnights))))::INTEGER AS day
         FROM (SELECT no, day, coalesce(lead(day) OVER own, day + {DAYS + 1}) AS again,
                   sum(fresh) OVER (ORDER BY no, day ROWS UNBOUNDED PRECEDING)::INTEGER AS run
-              FROM (SELECT *, (coalesce(day - lag(day) OVER own > {DAYS + 1}, true))::INTEGER AS fresh
+              FROM (SELECT *, coalesce(day - lag(day) OVER own > {DAYS + 1}, true)::INTEGER
+                        AS fresh
                     FROM (SELECT no, day FROM spent UNION SELECT no, day FROM learned)
                     WINDOW own AS (PARTITION BY no ORDER BY day))
               WINDOW own AS (PARTITION BY no ORDER BY day))"""

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class once(Generic[T]):  # noqa: N801 (reads as a decorator)
-    """A property that is computed at most once; `functools.cached_property` locks in Python 3.11."""
+    """A property computed at most once; `functools.cached_property` takes a lock in Python 3.11."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute = compute

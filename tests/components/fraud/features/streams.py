@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from components.common.lake import arrow_schema
 from components.common.contracts import OUTCOMES, TRANSACTIONS
+from components.common.lake import arrow_schema
 from components.fraud.history import Transaction
 
 START = datetime(2018, 10, 20, 22, 30, tzinfo=UTC)
