@@ -17,6 +17,7 @@ def train_xgboost(
     """Train, calibrate, export, evaluate the exported artifact, and judge it by its gates."""
     from pathlib import Path
 
+    from components.common.evidence import write_json
     from components.common.step_report import reported
     from components.common.verdict_file import write_verdict
     from components.fraud.training import train_candidate
@@ -24,5 +25,5 @@ def train_xgboost(
     with reported():
         judged, measured = train_candidate(Path(frame.path), Path(candidate.path), config)
         write_verdict(judged, Path(verdict.path))
-        for name, metric in measured.items():
-            metrics.log_metric(name, metric.value)
+        metrics.metadata.update({name: metric.value for name, metric in measured.items()})
+        write_json(Path(metrics.path), metrics.metadata)  # an artifact without a file is not cached

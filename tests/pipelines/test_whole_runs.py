@@ -134,7 +134,7 @@ def test_labels_and_splits_of_the_frame_are_what_was_known(
 ) -> None:
     (folder,) = (settings.kfp / "runs").rglob("training-frame/frame")
     windows = json.loads((folder / "windows.json").read_text())
-    counts = duckdb.sql(
+    counts = duckdb.execute(
         f"""SELECT split, count(*), bool_and(o.known <= CASE split WHEN 'test'
                 THEN TIMESTAMPTZ '{windows["cut_off"]}'
                 ELSE TIMESTAMPTZ '{windows["test_from"]}' END)
