@@ -46,11 +46,12 @@ class DomainService:
     """The body of `POST /v1/outcomes` for this domain."""
     answer_again: Callable[[Decision, Model | None], bytes]
     """The answer to a recorded decision, by the model that is given."""
-    views: tuple[str, ...] = ()
-    """Online feature views that the endpoints read."""
     carried: Carried | None = None
-    warm: Callable[[Path], None] | None = None
-    """Prepare what a decision may need of an artifact folder beside its scorer."""
+    prepare: Callable[[Path], None] | None = None
+    """Make ready what a decision needs of an artifact folder beside its scorer.
+
+    Raises `FinloopError` where the domain cannot serve it.
+    """
 
 
 def services() -> tuple[DomainService, ...]:

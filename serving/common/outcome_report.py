@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from components.common.errors import FinloopError
-from serving.common.parsing import parse
+from serving.common.parsing import Moment, parse
 
 
 class OutcomeReport(BaseModel):
@@ -20,7 +20,7 @@ class OutcomeReport(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
-    outcome_timestamp: AwareDatetime = Field(
+    outcome_timestamp: Moment = Field(
         description="When it became known, with a time zone", examples=["2026-03-08T09:30:00+09:00"]
     )
     source: str = Field(

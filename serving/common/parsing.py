@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from components.common.errors import FinloopError
 
@@ -14,6 +14,9 @@ LIMIT = 64 * 1024
 """Largest body in bytes."""
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of a caller may run ahead of ours."""
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+"""A moment with a time zone, within the range that every store can hold."""
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -56,10 +59,9 @@ def parse(kind: type[Parsed], body: bytes) -> Parsed:
 def not_in_future(name: str, moment: datetime, now: datetime) -> None:
     """Refuse a moment that has not come yet, clocks allowed for."""
     if moment > now + CLOCK_SKEW:
-        when = moment.astimezone(UTC).isoformat()
         raise FinloopError(
             "timestamp_in_future",
-            f"{name} {when} lies in the future; send when it happened.",
+            f"{name} {moment.isoformat()} lies in the future; send when it happened.",
             http_status=422,
         )
 

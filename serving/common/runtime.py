@@ -122,11 +122,12 @@ class Runtime:
         self.open_ledger()
         for name, recent in self.recent.items():
             carried = self._position.read(name)
-            recent.forget(carried)
-            position = max(self._read_up_to[name], carried)
+            seen = self._read_up_to[name]
+            position = carried if seen < 0 else seen
             while found := self.ledger.decisions_after(position, _CHUNK):
                 recent.add_written([(at, one) for at, one in found if one.domain == name])
                 position = found[-1][0]
+            recent.forget(carried)  # after reading: what was decided here has its position by now
             self._read_up_to[name] = position
 
     def _follow_models(self) -> None:
@@ -136,8 +137,8 @@ class Runtime:
     def _prepare(self, model: Model) -> None:
         domain, _ = find_model(model.name)
         for service in self.services:
-            if service.name == domain.name and service.warm is not None:
-                service.warm(model.directory)
+            if service.name == domain.name and service.prepare is not None:
+                service.prepare(model.directory)
 
 
 def _not_open() -> Exception:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from functools import cache
+from pathlib import Path
 
+from components.common.artifact import read_inputs
+from components.common.errors import refused
 from components.common.records import Decision
 from components.fraud.decision import Answer, Policy, decide
-from components.fraud.reasons import explain
+from components.fraud.features import MODEL_INPUT
+from components.fraud.reasons import explain, warm
 from serving.common.arms import Arm
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
@@ -47,6 +51,20 @@ def compose(
         feature_age_seconds=dict(sorted(facts.ages.items())),  # as canonical JSON keeps them
         degraded=list(facts.degraded),
     )
+
+
+def prepare(directory: Path) -> None:
+    """Make an artifact ready to answer; refuses one with inputs that no payment ever has.
+
+    They would be nulls in every request, and the model would be wrong without a word.
+    """
+    unknown = sorted(set(read_inputs(directory)) - set(MODEL_INPUT))
+    if unknown:
+        raise refused(
+            "inputs_unknown", f"Its inputs {', '.join(unknown)} are no features of a payment here."
+        )
+    policy_of(directory)
+    warm(directory)
 
 
 def reasons_for(model: Model, inputs: dict[str, float | None]) -> list[Reason]:

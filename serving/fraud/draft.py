@@ -21,7 +21,7 @@ from serving.common.runtime import Runtime
 from serving.common.scoring import Scored, score
 from serving.common.shadowing import ToScore
 from serving.fraud.answer import NO_REASONS, compose, encode, policy_of
-from serving.fraud.features import VIEWS, Gathered, gather
+from serving.fraud.features import VIEWS, Gathered, gather, nothing_known
 from serving.fraud.schemas import Payment, PaymentDecision
 
 zone_of = cache(ZoneInfo)
@@ -85,7 +85,11 @@ def look_up(runtime: Runtime, payment: Payment) -> Gathered:
     decided = runtime.recent[DOMAIN.name].of(payment.user_id)
     keys = {"user_id": payment.user_id, "merchant_id": payment.merchant_id}
     rows = runtime.online.read(VIEWS, keys, payment.event_timestamp)
-    return gather(transaction, rows, decided, zone_of(runtime.settings.timezone))
+    try:
+        return gather(transaction, rows, decided, zone_of(runtime.settings.timezone))
+    except Exception:  # noqa: BLE001 - a history that cannot be used must not stop the payment
+        _log.exception("the features of a payment could not be computed")
+        return nothing_known(rows)
 
 
 def _model_troubles(scored: Scored) -> tuple[str, ...]:

@@ -53,6 +53,12 @@ def gather(
     )
 
 
+def nothing_known(rows: Mapping[str, ViewRow]) -> Gathered:
+    """No input at all, where the features could not be computed."""
+    ages = {view: rows[view].age_seconds for view in (*DAILY, HISTORY)}
+    return Gathered(dict.fromkeys(MODEL_INPUT), ages, ("features_failed",))
+
+
 def recall(rows: Mapping[str, ViewRow], decided: Iterable[Transaction]) -> History:
     """The user's last payments, whoever remembers them."""
     stored = [History.from_columns(rows[view].values) for view in (HISTORY, RECENT)]

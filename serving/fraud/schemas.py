@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from components.common.identity import pseudonymise
 from components.common.ledger import canonical_json
 from serving.common.outcome_report import OutcomeReport
+from serving.common.parsing import Moment
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
+LARGEST = 1e15
+"""Largest amount in currency units; a larger one is a mistake, and its square no number."""
 _EXAMPLE = {
     "transaction_id": "T-20260301-000042",
     "event_timestamp": "2026-03-01T21:14:03+09:00",
@@ -40,10 +43,10 @@ class Payment(BaseModel):
     )
 
     transaction_id: Id = Field(description="Name of the payment; decided once")
-    event_timestamp: AwareDatetime = Field(description="When it happened, with a time zone")
+    event_timestamp: Moment = Field(description="When it happened, with a time zone")
     user_id: Id = Field(description="Who pays; kept only as a pseudonym")
     merchant_id: Id = Field(description="Who is paid")
-    amount: float = Field(ge=0, description="Amount in currency units")
+    amount: float = Field(ge=0, le=LARGEST, description="Amount in currency units")
     category: Word | None = Field(None, description="Merchant category")
     channel: Word | None = Field(None, description="How it is paid: card, online, transfer")
     device_id: Id | None = Field(None, description="Device that pays; kept only as a pseudonym")

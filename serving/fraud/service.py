@@ -8,15 +8,14 @@ from time import perf_counter
 from fastapi import APIRouter, Request, Response
 
 from components.fraud import DOMAIN
-from components.fraud.reasons import warm
 from serving.common.decisions import answer_once
 from serving.common.domain import Carried, DomainService
 from serving.common.openapi import described
 from serving.common.parsing import not_in_future, parse, read_body
 from serving.common.runtime import Runtime
-from serving.fraud.answer import answer_again
+from serving.fraud.answer import answer_again, prepare
 from serving.fraud.draft import draft
-from serving.fraud.features import RECENT, VIEWS, remember, transaction_of
+from serving.fraud.features import RECENT, remember, transaction_of
 from serving.fraud.schemas import FraudOutcome, Payment, PaymentDecision
 
 
@@ -61,7 +60,6 @@ SERVICE = DomainService(
     router=router,
     outcome=FraudOutcome,
     answer_again=answer_again,
-    views=VIEWS,
     carried=Carried(RECENT, "user_id", transaction_of, remember),
-    warm=warm,
+    prepare=prepare,
 )

@@ -15,6 +15,7 @@ from components.common.records import Outcome
 from components.common.settings import Settings
 from serving.common.app import make_app
 from serving.common.domain import services
+from serving.common.position import Position
 from serving.common.runtime import Runtime
 from tests.serving.desk import Desk, payment
 
@@ -67,6 +68,11 @@ def test_a_key_may_come_as_a_bearer_token(desk: Desk) -> None:
         (json.dumps(payment(amount="5")).encode(), 422, "wrong_type"),
         (
             json.dumps(payment(event_timestamp="2999-01-01T00:00:00Z")).encode(),
+            422,
+            "timestamp_in_future",
+        ),
+        (
+            json.dumps(payment(event_timestamp="9999-12-31T23:59:59-12:00")).encode(),
             422,
             "timestamp_in_future",
         ),
@@ -219,6 +225,16 @@ def test_a_new_worker_knows_what_was_decided_before_it_started(desk: Desk, event
     later = desk.runtime.ledger.decision_on("fraud", "t2")
     assert later is not None
     assert json.loads(later.features)["inputs"]["history_count"] == 1.0
+
+
+def test_a_worker_forgets_what_the_store_holds_however_early_it_was_carried(
+    desk: Desk, eventually: Any
+) -> None:
+    recent = desk.runtime.recent["fraud"]
+    for number in range(20):
+        desk.decide(transaction_id=f"t{number}")
+        Position(desk.runtime.settings.serving).write("fraud", number + 1)
+    eventually(lambda: len(recent) == 0, "forgetting")
 
 
 def refuses_quietly(settings: Settings) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +19,7 @@ import pytest
 from components.common.artifact import Matrix, Scorer, Scores
 from components.common.identity import pseudonymise
 from components.common.records import Decision
+from components.common.sealing import seal
 from components.fraud import XGBOOST
 from components.fraud.features import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAILY, MODEL_INPUT
 from feature_repo.views import MIDNIGHT_TTL
@@ -248,6 +250,38 @@ def test_reasons_that_cannot_be_given_cost_no_decision(desk: Desk) -> None:
     answer = desk.decide(amount=DEAR).json()
     assert (answer["decision"], answer["reasons"]) == ("DECLINE", [])
     assert answer["degraded"][-1] == "reasons_unavailable"
+
+
+def test_a_history_that_cannot_be_used_costs_no_decision(desk: Desk) -> None:
+    torn = {
+        "timestamps": [1, 2],
+        "transaction_ids": ["a", "b"],
+        "amounts": [5.0],
+        "merchant_ids": ["m", "m"],
+        "device_ids": ["", ""],
+        "latitudes": [0.0, 0.0],
+        "longitudes": [0.0, 0.0],
+    }
+    user = {"user_id": pseudonym(desk, "kim"), "event_timestamp": datetime.now(UTC), **torn}
+    desk.runtime.online.write("fraud_user_history", [user])
+    answer = desk.decide()
+    assert answer.status_code == 200
+    assert answer.json()["degraded"] == ["features_failed"]
+    assert set(json.loads(only(desk).features)["inputs"].values()) == {None}
+
+
+def test_a_model_with_inputs_that_no_payment_has_does_not_answer(
+    desk: Desk, releases: dict[str, Release]
+) -> None:
+    folder = desk.runtime.settings.home / "other-inputs"
+    shutil.copytree(releases["2"].path, folder)
+    names = json.loads((folder / "inputs.json").read_text())
+    (folder / "inputs.json").write_text(json.dumps(["moon_phase", *names[1:]]))
+    other = Release("9", seal(folder).digest, str(folder), None)
+    desk.serve(Deployment(releases["1"], other, "canary-50", 1.0, "salt"))
+    answer = desk.decide().json()
+    assert answer["model"]["version"] == "1"
+    assert only(desk).error is None, "the other version was never in play"
 
 
 def test_nothing_is_decided_while_the_ledger_cannot_be_written(desk: Desk) -> None:
