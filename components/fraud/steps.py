@@ -25,5 +25,8 @@ def train_xgboost(
     with reported():
         judged, measured = train_candidate(Path(frame.path), Path(candidate.path), config)
         write_verdict(judged, Path(verdict.path))
-        metrics.metadata.update({name: metric.value for name, metric in measured.items()})
+        values = {name: metric.as_json()["value"] for name, metric in measured.items()}
+        metrics.metadata.update(
+            {name: value for name, value in values.items() if value is not None}
+        )
         write_json(Path(metrics.path), metrics.metadata)  # an artifact without a file is not cached
