@@ -75,10 +75,11 @@ def _show(world: World, out: Path, *, as_json: bool) -> None:
         report = {"out": str(out), "rows": rows, "fraud": fraud, "fraud_share": round(share, 6)}
         typer.echo(json.dumps(report))
         return
-    table = Table("table", "rows", title=f"A company in {out}, {share:.2%} fraud")
+    table = Table("table", "rows")
     for name, count in rows.items():
         table.add_row(name, f"{count:,}")
     Console().print(table)
+    typer.echo(f"{share:.2%} of the payments are fraud. The company is in {out}.")
 
 
 def demo(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from demo.world.config import DAY, WorldConfig
-from demo.world.draws import stream
+from demo.world.draws import Floats, stream
 from demo.world.episodes import COMPROMISED, KINDS, RELAY, Scene
 from demo.world.patterns import relay, steal, take_over, test_cards
 from demo.world.payments import Payments, join
@@ -17,7 +17,7 @@ from demo.world.shops import Shops
 STOLEN_SHARE, COMPROMISED_SHARE, TAKEOVER_SHARE, TESTING_SHARE = 0.30, 0.28, 0.22, 0.20
 """Share of each pattern in the fraudulent payments."""
 EVERY_DAYS = 10
-"""Every how many days another merchant is compromised."""
+"""Every how many days, at least, another merchant is compromised."""
 MOST_OF_A_MERCHANT = 0.6
 """Largest share of a compromised merchant's payments that are fraud."""
 
@@ -46,27 +46,38 @@ def compromise(scene: Scene, budget: float) -> Payments:
 
     All genuine payments, some of them turned into fraud with somewhat higher amounts.
     """
-    config, genuine = scene.config, scene.genuine
-    draw, days = stream(config.seed, KINDS[COMPROMISED]), float(config.days)
-    visits = np.bincount(genuine.merchant, minlength=config.merchants)
-    number = int(np.clip(days // EVERY_DAYS, 1, config.merchants // 8))
-    least, most = np.quantile(visits, (0.3, 0.7))  # busy ones are watched better
-    chosen = draw.permutation(np.flatnonzero((visits >= least) & (visits <= most)))[:number]
-    number = len(chosen)
-    length = np.minimum(draw.uniform(14, 29, number), 0.6 * days)
-    middle = (np.arange(number) + draw.random(number)) / number * days  # spread over the time
-    first, span = np.full(config.merchants, np.inf), np.zeros(config.merchants)
-    first[chosen] = np.clip(middle - length / 2, 0, days - length) * DAY + config.first_instant
-    span[chosen] = length * DAY
+    draw, genuine = stream(scene.config.seed, KINDS[COMPROMISED]), scene.genuine
+    first, length = _weeks(scene, draw, budget)
     since = genuine.when - first[genuine.merchant]
-    rows = np.flatnonzero((since >= 0) & (since < span[genuine.merchant]))
-    lots = np.bincount(genuine.merchant[rows], minlength=config.merchants)
-    chance = np.minimum(MOST_OF_A_MERCHANT, budget / number / np.maximum(lots, 1))
+    rows = np.flatnonzero((since >= 0) & (since < length[genuine.merchant]))
+    lots = np.bincount(genuine.merchant[rows], minlength=len(first))
+    hit = np.count_nonzero(length)
+    chance = np.minimum(MOST_OF_A_MERCHANT, budget / hit / np.maximum(lots, 1))
     rows = rows[draw.random(len(rows)) < chance[genuine.merchant[rows]]]
     kind, amount = genuine.kind.copy(), genuine.amount.copy()
     kind[rows] = COMPROMISED
     amount[rows] *= draw.lognormal(0.7, 0.3, len(rows))
     return replace(genuine, kind=kind, amount=amount)
+
+
+def _weeks(scene: Scene, draw: np.random.Generator, budget: float) -> tuple[Floats, Floats]:
+    """[merchants], when each begins to copy cards (infinity: never) and for how long (0: never).
+
+    As many merchants as it takes to spend the budget, of middling size, spread over the time.
+    """
+    config, days = scene.config, float(scene.config.days)
+    visits = np.bincount(scene.genuine.merchant, minlength=config.merchants)
+    span = np.minimum(draw.uniform(14, 29, config.merchants), 0.6 * days)
+    least, usual, most = np.quantile(visits, (0.3, 0.5, 0.7))
+    needed = budget / (0.4 * max(1.0, usual * span.mean() / days))
+    number = int(np.clip(max(days // EVERY_DAYS, needed), 1, config.merchants // 8))
+    chosen = draw.permutation(np.flatnonzero((visits >= least) & (visits <= most)))[:number]
+    middle = (np.arange(len(chosen)) + draw.random(len(chosen))) / len(chosen) * days
+    first, length = np.full(config.merchants, np.inf), np.zeros(config.merchants)
+    begin = np.clip(middle - span[chosen] / 2, 0, days - span[chosen])
+    first[chosen] = config.first_instant + begin * DAY
+    length[chosen] = span[chosen] * DAY
+    return first, length
 
 
 def _raise_prices(config: WorldConfig, rows: Payments) -> Payments:

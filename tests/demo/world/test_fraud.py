@@ -34,9 +34,14 @@ def _from_own_device(rows: pd.DataFrame, payments: pd.DataFrame) -> pd.Series:
     return pd.Series([pair in own for pair in pairs], index=known.index)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_share_of_fraud_is_that_of_a_payments_company(seed: int) -> None:
-    world = simulate(WorldConfig(users=400, merchants=100, days=40, seed=seed))
+@pytest.mark.parametrize(
+    ("users", "merchants", "days", "seed"),
+    [(400, 100, 40, 1), (400, 100, 40, 2), (2_500, 900, 20, 3)],
+)
+def test_the_share_of_fraud_is_that_of_a_payments_company(
+    users: int, merchants: int, days: int, seed: int
+) -> None:
+    world = simulate(WorldConfig(users=users, merchants=merchants, days=days, seed=seed))
     assert 0.005 <= (world.kinds > 0).mean() <= 0.01
     assert set(np.unique(world.kinds)) == {0, 1, 2, 3, 4}
 
