@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from components.common.errors import FinloopError, refused, unavailable
+from components.common.feast_import import skip_argument_checks
 from components.common.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def open_client(settings: Settings) -> MlflowClient:
         _quiet()
         if settings.mlflow_uri is None:
             _make_embedded(settings)
+        skip_argument_checks()  # MLflow's HTTP client imports Feast, whose plugin it finds
         from mlflow import MlflowClient
 
         address = settings.mlflow_address
