@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 
 import typer
@@ -30,6 +31,7 @@ for name in COMMANDS:
 
 def main() -> None:
     """Run a command; an error is one sentence on standard error and an exit status."""
+    warnings.simplefilter("ignore")  # advice to the callers of a library, not to who reads this
     try:
         app()
     except FinloopError as error:
