@@ -80,7 +80,7 @@ def _own_past(amount: pd.Series, own: pd.api.typing.DataFrameGroupBy) -> Columns
     columns: Columns = {}
     for count in (5, 10, K):
         rolled = own["amount"].rolling(count, min_periods=1, closed="left")
-        mean, std = _flat(rolled.mean()), _flat(rolled.std())
+        mean, std = _flat(rolled.mean()), _steady(_flat(rolled.std()))
         columns[f"amount_mean_last_{count}"] = mean
         columns[f"amount_std_last_{count}"] = std
         columns[f"amount_zscore_last_{count}"] = (amount - mean) / std
@@ -178,7 +178,7 @@ def _spending(clock: pd.DataFrame, grid: pd.DataFrame, who: Entity) -> Columns:
     columns = {
         f"{name}_count_30d": roll(30, "amount", lambda r: r.count()),
         f"{name}_mean_30d": roll(30, "amount", lambda r: r.mean()),
-        f"{name}_std_30d": roll(30, "amount", lambda r: r.std()),
+        f"{name}_std_30d": _steady(roll(30, "amount", lambda r: r.std())),
         f"{name}_max_30d": roll(30, "amount", lambda r: r.max()),
         f"{name}_{who.partner}s_30d": roll(30, "partner", lambda r: r.apply(_distinct, raw=True)),
     }
@@ -230,6 +230,11 @@ def _newest(events: pd.DataFrame, grid: pd.DataFrame, who: Entity) -> Columns:
     return {
         f"merchant_risk_last_{count}": joined[f"merchant_risk_last_{count}"] for count in LAST_KNOWN
     } | {"merchant_days_since_fraud": since}
+
+
+def _steady(std: pd.Series) -> pd.Series:
+    """Null where amounts are all alike: rolling leaves zero or rounding noise there."""
+    return std.where(std > 1e-4)
 
 
 def _flat(rolled: Any) -> pd.Series:
