@@ -49,7 +49,7 @@ def simulate(
             drift_from=_day(drift_from) if drift_from else None,
         )
     )
-    write(world, out)
+    write(world.tables, out)
     _show(world, out, as_json=as_json)
 
 
@@ -83,18 +83,35 @@ def _show(world: World, out: Path, *, as_json: bool) -> None:
 
 
 def demo(
-    users: Annotated[int, typer.Option(help="Customers of the company.")] = 700,
-    seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 7,
+    users: Annotated[int, typer.Option(help="Customers who pay while the story is told.")] = 700,
+    seed: Annotated[int, typer.Option(help="The same seed makes up the same company.")] = 7,
+    data: Annotated[
+        Path | None, typer.Option(help="Payments and outcomes of one's own, instead.")
+    ] = None,
+    mapping: Annotated[str, typer.Option(help="How their columns become ours.")] = "finloop",
 ) -> None:
     """Tell the whole loop once, from a company's data to a rollback, and sum it up."""
+    from datetime import UTC, datetime
+
     from rich.console import Console
 
     from components.common.settings import load_settings
     from demo.company import StoryConfig
-    from demo.story import tell
+    from demo.own_data import company_of
+    from demo.story import simulated, tell
 
     # bound to today's standard output: a pipeline run sends whatever is printed to its log
-    tell(load_settings(), StoryConfig(users=users, seed=seed), Console(file=sys.stdout))
+    console, config = Console(file=sys.stdout), StoryConfig(users=users, seed=seed)
+    if data is None:
+        tell(load_settings(), config, console, simulated)
+        return
+    now = datetime.now(UTC)
+    tell(
+        load_settings(),
+        config,
+        console,
+        lambda config, settings: company_of(data, mapping, config, settings, now),
+    )
 
 
 def up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from demo.world import World, WorldConfig, known_by, simulate, write
+from demo.world import WorldConfig, past_of, simulate, write
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,18 @@ class StoryConfig:
     seed: int = 7
     start: date = date(2026, 1, 5)
 
+    @property
+    def days_after(self) -> int:
+        """Days that happen after the services have opened."""
+        return self.calm_days + self.drifted_days + self.later_days
+
 
 @dataclass(frozen=True)
 class Company:
-    """Everything that happened, and the moments at which the story turns. All times UTC."""
+    """Everything that happened, and the moments at which the story turns."""
 
-    world: World
+    tables: Mapping[str, pa.Table]
+    """Contract tables as the company itself has them, sorted by time."""
     opening: datetime
     """The services open; what happened before is history."""
     drift: datetime
@@ -43,39 +50,45 @@ class Company:
 
     @property
     def transactions(self) -> pa.Table:
-        """Contract table with raw ids, sorted by time."""
-        return self.world.tables["transactions"]
+        """Payments of the whole time."""
+        return self.tables["transactions"]
 
     @property
     def outcomes(self) -> pa.Table:
-        """Contract table, sorted by the time at which they became known."""
-        return self.world.tables["outcomes"]
+        """Outcomes, whenever they become known."""
+        return self.tables["outcomes"]
 
     def write_history(self, folder: Path) -> int:
         """Write what was known at the opening, as files to take in; the number of payments."""
-        past = known_by(self.world, self.opening)
+        past = past_of(self.tables, self.opening)
         write(past, folder)
-        return past.tables["transactions"].num_rows
+        return past["transactions"].num_rows
 
 
 def make_company(config: StoryConfig, timezone: str) -> Company:
     """Simulate the company of the story: history, a calm time, and a drift that stays."""
     opening = config.start + timedelta(days=config.history_days)
-    drift = opening + timedelta(days=config.calm_days)
-    after = config.calm_days + config.drifted_days + config.later_days
     world = simulate(
         WorldConfig(
             users=config.users,
             merchants=config.merchants,
-            days=config.history_days + after,
+            days=config.history_days + config.days_after,
             seed=config.seed,
             start=config.start,
-            drift_from=drift,
+            drift_from=opening + timedelta(days=config.calm_days),
             timezone=timezone,
         )
     )
-    moments = (opening, drift, config.start + timedelta(days=config.history_days + after))
-    return Company(world, *(_midnight(day, timezone) for day in moments))
+    return company_from(world.tables, opening, config, timezone)
+
+
+def company_from(
+    tables: Mapping[str, pa.Table], opening: date, config: StoryConfig, timezone: str
+) -> Company:
+    """A company whose services open on a local day; the other moments follow from it."""
+    drift = opening + timedelta(days=config.calm_days)
+    end = opening + timedelta(days=config.days_after)
+    return Company(tables, *(_midnight(day, timezone) for day in (opening, drift, end)))
 
 
 def _midnight(day: date, timezone: str) -> datetime:

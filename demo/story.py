@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -93,9 +93,23 @@ class Story:
         await_release(self.services, self.settings, address, model, champion, stage_name)
 
 
-def tell(settings: Settings, config: StoryConfig, console: Console) -> dict[str, Any]:
+MakeCompany = Callable[[StoryConfig, Settings], Company]
+
+
+def simulated(config: StoryConfig, settings: Settings) -> Company:
+    """The company that is made up where no data is given."""
+    return make_company(config, settings.timezone)
+
+
+def tell(
+    settings: Settings,
+    config: StoryConfig,
+    console: Console,
+    make: MakeCompany = simulated,
+) -> dict[str, Any]:
     """Tell the story and return its report, which is also in `demo.json` under the home.
 
+    `make` gives the company that the story is about; it is simulated unless told otherwise.
     Raises `FinloopError` where a chapter fails; the report says which. Every process that was
     started is stopped.
     """
@@ -106,14 +120,15 @@ def tell(settings: Settings, config: StoryConfig, console: Console) -> dict[str,
             settings, key = with_api_key(settings)
             settings, mlflow = start_mlflow(supervisor, settings)
             registry = Registry(settings)
-            _tell(Story(settings, config, teller, supervisor, ledger, registry, key, mlflow))
+            story = Story(settings, config, teller, supervisor, ledger, registry, key, mlflow)
+            _tell(story, make)
     finally:
         report = teller.finish(settings.home / REPORT)
     return report
 
 
-def _tell(story: Story) -> None:
-    company = _simulate(story)
+def _tell(story: Story, make: MakeCompany) -> None:
+    company = _simulate(story, make)
     _data(story, company)
     candidate = _train(story)
     _first_champion(story, candidate)
@@ -124,14 +139,14 @@ def _tell(story: Story) -> None:
     _explain(story)
 
 
-def _simulate(story: Story) -> Company:
-    with story.teller.chapter("simulate", "A payments company is made up") as chapter:
-        company = make_company(story.config, story.settings.timezone)
+def _simulate(story: Story, make: MakeCompany) -> Company:
+    with story.teller.chapter("simulate", "A payments company and its history") as chapter:
+        company = make(story.config, story.settings)
         payments = company.write_history(_inbox(story.settings))
         chapter.facts |= {"payments": payments, "all_payments": company.transactions.num_rows}
         chapter.summary = (
-            f"{story.config.users:,} customers, {payments:,} payments in "
-            f"{story.config.history_days} days of history"
+            f"{payments:,} payments in {story.config.history_days} days of history; "
+            f"{story.config.users:,} customers will go on paying"
         )
     return company
 

@@ -8,6 +8,7 @@ configuration gives the same bytes; a drift changes nothing before its date.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,22 +61,27 @@ def simulate(config: WorldConfig) -> World:
 
 def known_by(world: World, moment: datetime) -> World:
     """The world as it was known at a moment: nothing that happened or became known later."""
-    instant = (moment - EPOCH) // timedelta(microseconds=1)
-    past = {
-        name: table
-        if (time := TABLES[name].time) is None
-        else table.filter(pa.array(table[time].cast(pa.int64()).to_numpy() <= instant))
-        for name, table in world.tables.items()
-    }
+    past = past_of(world.tables, moment)
     return replace(world, tables=past, kinds=world.kinds[: len(past["transactions"])])
 
 
-def write(world: World, out: Path) -> dict[str, Path]:
+def past_of(tables: Mapping[str, pa.Table], moment: datetime) -> dict[str, pa.Table]:
+    """The rows of contract tables that were known at a moment."""
+    instant = (moment - EPOCH) // timedelta(microseconds=1)
+    return {
+        name: table
+        if (time := TABLES[name].time) is None
+        else table.filter(pa.array(table[time].cast(pa.int64()).to_numpy() <= instant))
+        for name, table in tables.items()
+    }
+
+
+def write(tables: Mapping[str, pa.Table], out: Path) -> dict[str, Path]:
     """Write one parquet file per contract table; a file is there whole or not at all."""
     written = {}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, table in world.tables.items():
+        for name, table in tables.items():
             written[name] = out / f"{name}.parquet"
             fresh = written[name].with_suffix(".parquet.new")
             pq.write_table(table, fresh, compression="zstd")
@@ -87,4 +93,4 @@ def write(world: World, out: Path) -> dict[str, Path]:
     return written
 
 
-__all__ = ["KINDS", "World", "WorldConfig", "known_by", "simulate", "write"]
+__all__ = ["KINDS", "World", "WorldConfig", "known_by", "past_of", "simulate", "write"]

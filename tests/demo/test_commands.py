@@ -42,7 +42,7 @@ def test_the_command_writes_what_the_function_makes(
 ) -> None:
     assert _run(monkeypatch, *SMALL, "--out", str(tmp_path / "command")) == 0
     config = WorldConfig(users=50, merchants=20, days=10, seed=3)
-    for name, path in write(simulate(config), tmp_path / "function").items():
+    for name, path in write(simulate(config).tables, tmp_path / "function").items():
         assert (tmp_path / "command" / f"{name}.parquet").read_bytes() == path.read_bytes()
 
 

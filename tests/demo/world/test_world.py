@@ -19,7 +19,7 @@ TINY = WorldConfig(users=50, merchants=20, days=10, seed=3)
 
 
 def _bytes(world: World, folder: Path) -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in write(world, folder).items()}
+    return {name: path.read_bytes() for name, path in write(world.tables, folder).items()}
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -93,5 +93,5 @@ def test_a_company_that_cannot_be_is_refused(wrong: dict) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FinloopError) as caught:
-        write(simulate(TINY), tmp_path / "file" / "out")
+        write(simulate(TINY).tables, tmp_path / "file" / "out")
     assert caught.value.exit_status is Exit.UNAVAILABLE

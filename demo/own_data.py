@@ -1,0 +1,102 @@
+"""The story on one's own payments: their history, and their last days as traffic."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from components.common import lake
+from components.common.contracts import TABLES
+from components.common.errors import bad_input
+from components.common.ingest import ingest
+from components.common.settings import Settings
+from demo.company import Company, StoryConfig, company_from
+
+PRICE_RISE = 1.3
+"""What the drift of the story does to the payments of one's own."""
+
+
+def company_of(
+    data: Path, mapping: str, config: StoryConfig, settings: Settings, now: datetime
+) -> Company:
+    """The company behind a folder of payments and outcomes.
+
+    The rows come in as they would for good, pseudonyms included, but into a lake of the story's
+    own. The last days of as many customers as the story has become traffic; from the drift on all
+    prices are raised. Raises `FinloopError` where there is too little to tell a story with.
+    """
+    apart = settings.model_copy(update={"home": settings.home / "story" / "own"})
+    ingest(data, mapping, apart, now)
+    first, last = _span(apart)
+    opening = last - timedelta(days=config.days_after - 1)
+    if (opening - first).days < config.history_days:
+        raise bad_input(
+            "too_little_data",
+            f"The story needs {config.history_days + config.days_after} days of payments, but "
+            f"{data} has {(last - first).days + 1}.",
+        )
+    begin = opening - timedelta(days=config.history_days)
+    days = (begin, opening, opening + timedelta(days=config.calm_days))
+    return company_from(_tables(apart, config.users, days), opening, config, settings.timezone)
+
+
+def _span(settings: Settings) -> tuple[date, date]:
+    """First and last local day that have payments."""
+    paid = lake.scan(settings.lake, "transactions")
+    with lake.connect() as connection:
+        found = connection.execute(
+            f"SELECT min(event_timestamp), max(event_timestamp) FROM {paid}"  # noqa: S608 - ours
+        ).fetchone()
+    if found is None or found[0] is None:
+        raise bad_input("no_payments", "There are no payments in this data that can be used.")
+    zone = ZoneInfo(settings.timezone)
+    return found[0].astimezone(zone).date(), found[1].astimezone(zone).date()
+
+
+def _tables(settings: Settings, users: int, days: tuple[date, date, date]) -> dict[str, pa.Table]:
+    """Contract tables from the first of three local days on: everybody's payments up to the second,
+    those of some customers after it, and prices raised from the third."""
+    zone = ZoneInfo(settings.timezone)
+    since, opening, drift = (datetime.combine(day, time(), zone) for day in days)
+    source = lake.scan(settings.lake, "transactions")
+    with lake.connect() as connection:
+        connection.execute(
+            f"""
+            CREATE TEMP TABLE paid AS SELECT {_names("transactions")} REPLACE (
+                CASE WHEN event_timestamp >= $drift THEN round(amount * $rise, 2) ELSE amount END
+                AS amount)
+            FROM {source} WHERE event_timestamp >= $since AND (
+                event_timestamp < $opening OR user_id IN (
+                    SELECT user_id FROM {source} GROUP BY user_id ORDER BY user_id LIMIT $users))
+            """,  # noqa: S608 - paths of ours, quoted by `scan`
+            {
+                "since": since,
+                "opening": opening,
+                "drift": drift,
+                "rise": PRICE_RISE,
+                "users": users,
+            },
+        )
+        known = f"""
+            SELECT {_names("outcomes")} FROM {lake.scan(settings.lake, "outcomes")}
+            WHERE transaction_id IN (SELECT transaction_id FROM paid)
+            ORDER BY outcome_timestamp, transaction_id
+            """  # noqa: S608 - paths of ours, quoted by `scan`
+        return {
+            "transactions": _arrow(
+                connection, "FROM paid ORDER BY event_timestamp, transaction_id", "transactions"
+            ),
+            "outcomes": _arrow(connection, known, "outcomes"),
+        }
+
+
+def _names(table: str) -> str:
+    return ", ".join(column.name for column in TABLES[table].columns)
+
+
+def _arrow(connection: duckdb.DuckDBPyConnection, sql: str, table: str) -> pa.Table:
+    return connection.sql(sql).to_arrow_table().cast(lake.arrow_schema(TABLES[table]))
