@@ -27,7 +27,7 @@ class BoostingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rounds: int = Field(default=300, ge=1)
+    rounds: int = Field(default=150, ge=1)
     """Number of trees."""
     learning_rate: float = Field(default=0.05, gt=0, le=1)
     """Share of each tree's answer that is added."""

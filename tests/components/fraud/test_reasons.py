@@ -89,7 +89,7 @@ def test_a_null_says_that_little_is_known() -> None:
 
 def test_faint_pushes_and_more_than_the_limit_are_left_out() -> None:
     assert _codes(amount=(9.0, 1.0), hour=(3.0, 0.01)) == ["AMOUNT_LEVEL"]
-    many = {name: (1.0, 1.0) for name in MODEL_INPUT}
+    many = dict.fromkeys(MODEL_INPUT, (1.0, 1.0))
     assert len(_codes(**many)) == LIMIT
 
 
