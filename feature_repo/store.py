@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +22,9 @@ CONFIG = Path(__file__).with_name("feature_store.yaml")
 def open_store(settings: Settings) -> FeatureStore:
     """The feature store under `settings.feast`; importing Feast costs seconds, once."""
     settings.feast.mkdir(parents=True, exist_ok=True)
-    with _plainly():
-        from feast import FeatureStore
+    from feast import FeatureStore
 
-        for late in ("offline_stores.duckdb", "online_stores.sqlite"):
-            import_module(f"feast.infra.{late}")
+    logging.getLogger("feast").setLevel(logging.WARNING)  # else it tells of every row it reads
     return FeatureStore(repo_path=str(settings.feast), fs_yaml_file=CONFIG)
 
 
@@ -100,21 +96,3 @@ def _newest(view: FeatureView, as_of: datetime) -> pd.DataFrame:
                 ORDER BY {key}""",  # noqa: S608 - a join key of ours
             {"path": source.path, "as_of": as_of},
         ).df()
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """Import Feast without run-time type checks of its own calls.
-
-    Feast compiles its classes a second time for typeguard while it is imported, which doubles the
-    time that takes in every process. Feast's debug messages go, too.
-    """
-    import typeguard
-
-    logging.getLogger("feast").setLevel(logging.WARNING)
-    checked = typeguard.typechecked
-    typeguard.typechecked = lambda target=None, **_: target or (lambda given: given)
-    try:
-        yield
-    finally:
-        typeguard.typechecked = checked

@@ -47,6 +47,14 @@ class Evidence:
         write_verdict(self.verdict, folder / VERDICT)
 
 
+def write_values(path: Path, metrics: dict[str, Metric]) -> dict[str, float]:
+    """Write the values of metrics, those that are numbers, as one JSON object; the same object."""
+    told = {name: metric.as_json()["value"] for name, metric in metrics.items()}
+    values = {name: value for name, value in told.items() if value is not None}
+    write_json(path, values)
+    return values
+
+
 def read_metrics(folder: Path) -> dict[str, Any]:
     """What metrics.json of an artifact says."""
     return json.loads((folder / METRICS).read_text(encoding="utf-8"))

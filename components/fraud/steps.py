@@ -17,7 +17,7 @@ def train_xgboost(
     """Train, calibrate, export, evaluate the exported artifact, and judge it by its gates."""
     from pathlib import Path
 
-    from components.common.evidence import write_json
+    from components.common.evidence import write_values
     from components.common.step_report import reported
     from components.common.verdict_file import write_verdict
     from components.fraud.training import train_candidate
@@ -25,8 +25,5 @@ def train_xgboost(
     with reported():
         judged, measured = train_candidate(Path(frame.path), Path(candidate.path), config)
         write_verdict(judged, Path(verdict.path))
-        values = {name: metric.as_json()["value"] for name, metric in measured.items()}
-        metrics.metadata.update(
-            {name: value for name, value in values.items() if value is not None}
-        )
-        write_json(Path(metrics.path), metrics.metadata)  # an artifact without a file is not cached
+        # KFP shows what is in the metadata, and caches no artifact without a file
+        metrics.metadata.update(write_values(Path(metrics.path), measured))

@@ -43,7 +43,7 @@ def test_the_future_changes_no_frame_of_the_past(world: World, tmp_path: Path) -
 def frame(world: World, folder: Path) -> pd.DataFrame:
     """The features of every payment of a company, through lake, build and Feast."""
     settings = Settings(home=folder / "home")
-    write(world, folder / "source")
+    write(world.tables, folder / "source")
     digest = take_in(settings, str(folder / "source"), "finloop", False, folder / "report.json")
     build(settings.lake, folder / "tables", digest, "code", settings.timezone)
     publish(settings, folder / "tables")

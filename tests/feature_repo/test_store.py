@@ -101,18 +101,6 @@ def test_a_table_that_is_missing_is_one_sentence(tmp_path: Path) -> None:
     assert caught.value.code == "features_missing"
 
 
-def test_type_checks_are_only_off_while_feast_is_imported(company: Company) -> None:
-    import typeguard
-    from typeguard import TypeCheckError
-
-    @typeguard.typechecked
-    def whole(number: int) -> int:
-        return number
-
-    with pytest.raises(TypeCheckError):
-        whole("one")  # type: ignore[arg-type]
-
-
 def _online(
     company: Company, view: str, key: str, name: str, features: tuple[str, ...]
 ) -> dict[str, Any]:

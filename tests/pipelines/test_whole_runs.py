@@ -42,7 +42,7 @@ def company(folder: Path, **changes: Any) -> Path:
     """A small company as files."""
     config = WorldConfig(users=400, merchants=60, days=60, seed=11, start=date(2025, 1, 1))
     world = simulate(config)
-    write(world, folder)
+    write(world.tables, folder)
     for column, value in changes.items():
         path = folder / "transactions.parquet"
         pd.read_parquet(path).assign(**{column: value}).to_parquet(path)
@@ -187,7 +187,7 @@ def test_a_lake_that_moved_on_is_not_trained_on(
     first: RunResult, settings: Settings, tmp_path: Path
 ) -> None:
     config = WorldConfig(users=20, merchants=10, days=5, seed=3, start=date(2025, 3, 10))
-    write(simulate(config), tmp_path / "more")
+    write(simulate(config).tables, tmp_path / "more")
     take_in(settings, str(tmp_path / "more"), "finloop", False, tmp_path / "report.json")
     result = launch.run("fraud-xgboost", QUICK, settings)
     assert (result.ok, result.code) == (False, "lake_changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from components.common.evidence import (
     read_metrics,
     write_reference,
     write_sample,
+    write_values,
 )
 from components.common.pictures import draw_evaluation
 from components.common.verdict import Verdict
@@ -56,6 +58,12 @@ def test_numbers_come_back(tmp_path: Path) -> None:
     )
     assert read_verdict(tmp_path / "verdict.json") == verdict
     assert (tmp_path / METRICS).read_text().endswith("}\n")
+
+
+def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    metrics = {"roc_auc": Metric(0.7, 0.6, 0.8), "brier": Metric(float("nan"), 0.0, 0.0)}
+    assert write_values(tmp_path / "metrics", metrics) == {"roc_auc": 0.7}
+    assert json.loads((tmp_path / "metrics").read_text()) == {"roc_auc": 0.7}
 
 
 def test_splits_are_counted() -> None:

@@ -21,7 +21,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A company small enough to be read in a second."""
     folder = tmp_path_factory.mktemp("source")
     config = WorldConfig(users=30, merchants=12, days=20, start=date(2025, 1, 1))
-    write(simulate(config), folder)
+    write(simulate(config).tables, folder)
     return folder
 
 
