@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import warnings
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ CONFIG = Path(__file__).with_name("feature_store.yaml")
 def open_store(settings: Settings) -> FeatureStore:
     """The feature store under `settings.feast`; importing Feast costs seconds, once."""
     settings.feast.mkdir(parents=True, exist_ok=True)
-    from feast import FeatureStore
+    with warnings.catch_warnings():  # Feast changes the filters of the whole process
+        from feast import FeatureStore
 
     logging.getLogger("feast").setLevel(logging.WARNING)  # else it tells of every row it reads
     return FeatureStore(repo_path=str(settings.feast), fs_yaml_file=CONFIG)
