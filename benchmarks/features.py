@@ -75,7 +75,7 @@ def _ingest(data: Path | None, folder: Path, say: Say) -> Settings:
 
         say("simulate a world")
         data = folder / "world"
-        write(simulate(WorldConfig(users=4_000, merchants=800, days=120)), data)
+        write(simulate(WorldConfig(users=4_000, merchants=800, days=120)).tables, data)
     say("ingest")
     ingest(data, mapping, settings, datetime.now(UTC))
     return settings

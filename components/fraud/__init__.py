@@ -1,6 +1,6 @@
 """Card and account fraud: is this payment the customer's own?
 
-The map: `features.py` what we know about a payment, `expectations.py` what its tables must look
+The map: `features/` what we know about a payment, `expectations.py` what its tables must look
 like, `boosting.py` the model, `reasons.py` why a payment was stopped, `decision.py` from
 probability to decision, `steps.py` the pipeline steps.
 """

@@ -25,7 +25,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A small company with its feature tables."""
     home = tmp_path_factory.mktemp("company")
     settings = Settings(home=home / "home", pseudonym_key=SecretStr("the same users every time"))
-    write(simulate(WorldConfig(users=200, merchants=60, days=50)), home / "world")
+    write(simulate(WorldConfig(users=200, merchants=60, days=50)).tables, home / "world")
     ingest(home / "world", "finloop", settings, datetime.now(UTC))
     build_feature_tables(settings.lake, settings.feature_tables, settings.timezone)
     return settings

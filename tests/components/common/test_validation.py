@@ -45,7 +45,10 @@ def network() -> Iterator[list[str]]:
 def root(tmp_path_factory: pytest.TempPathFactory, network: list[str]) -> Path:
     """The lake of a small synthetic company."""
     folder = tmp_path_factory.mktemp("world")
-    write(simulate(WorldConfig(users=200, merchants=40, days=30, start=date(2025, 9, 1))), folder)
+    write(
+        simulate(WorldConfig(users=200, merchants=40, days=30, start=date(2025, 9, 1))).tables,
+        folder,
+    )
     settings = Settings(home=tmp_path_factory.mktemp("home"))
     ingest(folder, "finloop", settings, NOW)
     return settings.lake
