@@ -27,6 +27,8 @@ class StoryConfig:
     """Days of traffic after the world has changed, before anybody looks."""
     later_days: int = 14
     """Days that are there for the rollouts; they end as soon as the judge has seen enough."""
+    fraud_share: float = 0.008
+    """Share of payments that are fraud before the drift."""
     seed: int = 7
     start: date = date(2026, 1, 5)
 
@@ -74,6 +76,7 @@ def make_company(config: StoryConfig, timezone: str) -> Company:
             merchants=config.merchants,
             days=config.history_days + config.days_after,
             seed=config.seed,
+            fraud_share=config.fraud_share,
             start=config.start,
             drift_from=opening + timedelta(days=config.calm_days),
             timezone=timezone,

@@ -1,4 +1,4 @@
-"""Why was this declined? Asked over HTTP as an app does, and replayed as an auditor does."""
+"""Why was this stopped? Asked over HTTP as an app does, and replayed as an auditor does."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ from components.common.settings import Settings
 
 
 def explain_one(settings: Settings, ledger: Ledger, base: str, api_key: str) -> dict[str, Any]:
-    """Explain the newest declined payment and replay it: its id, reasons, and the comparison.
+    """Explain a stopped payment and replay it: its id, reasons, and the comparison.
 
-    Raises `FinloopError` where nothing was declined or the replay differs.
+    Raises `FinloopError` where nothing was stopped or the replay differs.
     """
-    declined = newest_declined(ledger)
-    answer = _ask(f"{base}/v1/decisions/{declined.decision_id}", api_key)["answer"]
-    replayed = replay(settings, declined.decision_id)
+    stopped = newest_stopped(ledger)
+    answer = _ask(f"{base}/v1/decisions/{stopped.decision_id}", api_key)["answer"]
+    replayed = replay(settings, stopped.decision_id)
     return {
-        "decision_id": declined.decision_id,
+        "decision_id": stopped.decision_id,
+        "decision": stopped.decision,
         "probability": answer["probability"],
         "reasons": answer["reasons"],
         "replay": replayed,
     }
 
 
-def newest_declined(ledger: Ledger) -> Decision:
-    """The decision written last that declined."""
-    last = ledger.rows("SELECT max(seq) AS seq FROM decisions WHERE decision = 'DECLINE'")[0]["seq"]
-    if last is None:
-        raise unavailable("nothing_declined", "No payment was declined, so none can be explained.")
-    return next(ledger.decisions("seq = ?", last))
+def newest_stopped(ledger: Ledger) -> Decision:
+    """The payment that was declined last; the last one sent to review where none was declined."""
+    found = ledger.rows(
+        "SELECT seq FROM decisions WHERE decision IN ('DECLINE', 'REVIEW') "
+        "ORDER BY decision = 'DECLINE' DESC, seq DESC LIMIT 1"
+    )
+    if not found:
+        raise unavailable("nothing_stopped", "No payment was stopped, so none can be explained.")
+    return next(ledger.decisions("seq = ?", found[0]["seq"]))
 
 
 def replay(settings: Settings, decision_id: str) -> Any:

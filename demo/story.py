@@ -8,7 +8,7 @@
 6. drift      the world changes; monitoring notices and retrains once: candidate 2
 7. rollout    approve, shadow, canary, champion, each step by the judge
 8. rollback   a bad version is approved, and the judge rolls it back
-9. explain    a declined payment is explained, and replayed to the same bytes
+9. explain    a stopped payment is explained, and replayed to the same bytes
 """
 
 from __future__ import annotations
@@ -263,13 +263,13 @@ def _roll_back(story: Story, days: Days, champion: str) -> None:
 
 
 def _explain(story: Story) -> None:
-    with story.teller.chapter("explain", "A declined payment is explained and replayed") as chapter:
+    with story.teller.chapter("explain", "A stopped payment is explained and replayed") as chapter:
         chapter.facts |= explain_one(story.settings, story.ledger, story.base, story.api_key)
         for reason in chapter.facts["reasons"]:
             story.teller.say(f"{reason['code']}: {reason['text_en']} / {reason['text_ko']}")
         chapter.summary = (
-            f"decision {chapter.facts['decision_id']}: {len(chapter.facts['reasons'])} reasons, "
-            "replayed to the same bytes"
+            f"{chapter.facts['decision']} {chapter.facts['decision_id']}: "
+            f"{len(chapter.facts['reasons'])} reasons, replayed to the same bytes"
         )
 
 

@@ -25,7 +25,7 @@ from components.common.settings import Settings
 from components.common.stages import LADDER, Stage
 from components.fraud import XGBOOST
 from demo.company import StoryConfig
-from demo.explaining import newest_declined, replay
+from demo.explaining import newest_stopped, replay
 from demo.platform import with_api_key
 from demo.story import AUTHOR, HUMAN, tell
 from monitoring.fraud import MONITORING
@@ -170,10 +170,10 @@ def test_the_registry_says_what_the_ledger_says(told: Told) -> None:
     assert admissible(XGBOOST, "2", told.registry, told.ledger).ok
 
 
-def test_a_declined_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
-    declined = newest_declined(told.ledger)
-    assert json.loads(declined.answer)["reasons"]
-    assert replay(told.settings, declined.decision_id)
+def test_a_stopped_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
+    stopped = newest_stopped(told.ledger)
+    assert json.loads(stopped.answer)["reasons"]
+    assert replay(told.settings, stopped.decision_id)
 
 
 def test_every_decision_replays_to_the_same_bytes(told: Told) -> None:
@@ -197,11 +197,11 @@ def test_a_story_is_not_told_over_a_company_that_is_there(told: Told) -> None:
 
 def test_services_started_again_remember_everything(told: Told) -> None:
     settings, key = with_api_key(told.settings)
-    declined = newest_declined(told.ledger)
+    stopped = newest_stopped(told.ledger)
     with Supervisor() as supervisor:
         base = start_services(supervisor, settings).address
-        path = f"{base}/v1/decisions/{declined.decision_id}"
-        assert json.loads(_get(path, key))["answer"] == json.loads(declined.answer)
+        path = f"{base}/v1/decisions/{stopped.decision_id}"
+        assert json.loads(_get(path, key))["answer"] == json.loads(stopped.answer)
         assert httpx.get(path, headers={"X-API-Key": "wrong"}).status_code == 401
 
 
