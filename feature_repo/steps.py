@@ -7,11 +7,7 @@ from components.common.steps import step
 
 @step
 def build_features(
-    data_digest: str,
-    code_digest: str,
-    timezone: str,
-    refresh_hours: int,
-    tables: Output[Dataset],
+    data_digest: str, code_digest: str, timezone: str, tables: Output[Dataset]
 ) -> None:
     """The feature tables of every domain from the lake."""
     from pathlib import Path
@@ -21,8 +17,7 @@ def build_features(
     from components.common.step_report import reported
 
     with reported():
-        digests = (data_digest, code_digest)
-        build(load_settings().lake, Path(tables.path), *digests, timezone, refresh_hours)
+        build(load_settings().lake, Path(tables.path), data_digest, code_digest, timezone)
 
 
 @step
