@@ -47,6 +47,9 @@ def transaction_features(payments: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame
     columns["amount_to_last"] = amount / own["amount"].shift()
     for span in ("last_24h", "last_3d", "last_7d", "last_14d"):
         columns[f"amount_to_max_{span}"] = amount / columns[f"amount_max_{span}"]
+    median = columns.pop("median")
+    for span in ("last_3d", "last_7d", "last_14d"):
+        columns[f"amount_top_{span}"] = columns[f"amount_max_{span}"] / median
     for name in ("merchant", "device"):
         columns[f"new_{name}"] = _new(frame, f"{name}_id")
     return pd.DataFrame({"transaction_id": frame["transaction_id"], **columns})
@@ -85,10 +88,11 @@ def _own_past(amount: pd.Series, own: pd.api.typing.DataFrameGroupBy) -> Columns
         columns[f"amount_std_last_{count}"] = std
         columns[f"amount_zscore_last_{count}"] = (amount - mean) / std
         columns[f"amount_to_mean_last_{count}"] = amount / mean
-        columns[f"amount_to_max_last_{count}"] = amount / _flat(rolled.max())
-    median = own["amount"].rolling(K, min_periods=1, closed="left").median()
-    columns[f"amount_to_median_last_{K}"] = amount / _flat(median)
-    return columns
+        top = _flat(rolled.max())
+        columns[f"amount_to_max_last_{count}"] = amount / top
+    median = _flat(own["amount"].rolling(K, min_periods=1, closed="left").median())
+    columns[f"amount_to_median_last_{K}"] = amount / median
+    return columns | {f"amount_top_last_{K}": top / median, "median": median}
 
 
 def _new(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -195,6 +199,7 @@ def _distinct(window: np.ndarray) -> float:
 def _learned(known: pd.DataFrame, grid: pd.DataFrame, who: Entity) -> Columns:
     events = known[[who.column, "at"]].assign(fraud=known["is_fraud"].astype(float))
     events = events.sort_values([who.column, "at"], kind="stable").reset_index(drop=True)
+    events["when"] = events["at"].astype("int64").where(events["fraud"] > 0)
     roll = _at_midnights(events, grid, who.column)
     if who is USER:
         return {"user_frauds_30d": roll(30, "fraud", lambda r: r.sum())}
@@ -206,7 +211,9 @@ def _learned(known: pd.DataFrame, grid: pd.DataFrame, who: Entity) -> Columns:
             columns[f"merchant_risk_{days}d"] = (
                 columns[f"merchant_frauds_{days}d"] / columns[f"merchant_known_{days}d"]
             )
-    return columns | _newest(events, grid, who)
+    first = roll(30, "when", lambda r: r.min()).to_numpy()
+    columns["merchant_days_since_first_fraud"] = (grid["at"].astype("int64") - first) / 8.64e10
+    return columns | _newest(events.drop(columns="when"), grid, who)
 
 
 def _newest(events: pd.DataFrame, grid: pd.DataFrame, who: Entity) -> Columns:
@@ -217,19 +224,25 @@ def _newest(events: pd.DataFrame, grid: pd.DataFrame, who: Entity) -> Columns:
             for count in LAST_KNOWN
         }
     ).sort_values("at", kind="stable")
-    frauds = told.loc[told["fraud"] > 0, [who.column, "at"]].assign(since=lambda f: f["at"])
+    frauds, others = (
+        told.loc[told["fraud"] == kind, [who.column, "at"]].assign(**{name: lambda f: f["at"]})
+        for kind, name in ((1, "fraud_at"), (0, "genuine_at"))
+    )
     order = grid.reset_index().sort_values("at", kind="stable")
     joined = order
-    for right in (told.drop(columns="fraud"), frauds):
+    for right in (told.drop(columns="fraud"), frauds, others):
         joined = pd.merge_asof(
             joined, right, on="at", by=who.column, allow_exact_matches=False,
             tolerance=pd.Timedelta(days=30),
         )  # fmt: skip
     joined = joined.set_index("index").sort_index()
-    since = (joined["at"] - joined.pop("since")).dt.total_seconds() / 86_400
     return {
         f"merchant_risk_last_{count}": joined[f"merchant_risk_last_{count}"] for count in LAST_KNOWN
-    } | {"merchant_days_since_fraud": since}
+    } | {
+        f"merchant_days_since_{what}": (joined["at"] - joined[f"{what}_at"]).dt.total_seconds()
+        / 86_400
+        for what in ("fraud", "genuine")
+    }
 
 
 def _steady(std: pd.Series) -> pd.Series:

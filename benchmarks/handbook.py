@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from components.common.settings import Settings
     from components.fraud.boosting import BoostingConfig
 
+REFRESH_HOURS = 1
+"""How often feature tables are made anew: an outcome counts from the next full hour."""
 METRICS = {
     "roc_auc": "area",
     "average_precision": "area",
@@ -84,7 +86,9 @@ def prepare(data: Path, folder: Path, say: Say) -> Rows:
     say("ingest")
     ingest(data, "fraud-handbook", settings, datetime.now(UTC))
     say("features")
-    build_feature_tables(settings.lake, settings.feature_tables, settings.timezone)
+    build_feature_tables(
+        settings.lake, settings.feature_tables, settings.timezone, refresh_hours=REFRESH_HOURS
+    )
     say("join")
     return join(settings)
 

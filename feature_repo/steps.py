@@ -7,7 +7,11 @@ from components.common.steps import step
 
 @step
 def build_features(
-    data_digest: str, code_digest: str, timezone: str, tables: Output[Dataset]
+    data_digest: str,
+    code_digest: str,
+    timezone: str,
+    refresh_hours: int,
+    tables: Output[Dataset],
 ) -> None:
     """The feature tables of every domain from the lake."""
     from pathlib import Path
@@ -17,7 +21,8 @@ def build_features(
     from components.common.step_report import reported
 
     with reported():
-        build(load_settings().lake, Path(tables.path), data_digest, code_digest, timezone)
+        digests = (data_digest, code_digest)
+        build(load_settings().lake, Path(tables.path), *digests, timezone, refresh_hours)
 
 
 @step

@@ -48,8 +48,8 @@ def PIPELINE(  # noqa: N802 - the name by which the launcher finds it
     made_of = {name: taken.outputs[name] for name in ("data_digest", "code_digest")}
     checked = steps.validate(**made_of)
     required = steps.require(verdict=checked.outputs["verdict"])
-    timezone = taken.outputs["timezone"]
-    built = features.build_features(**made_of, timezone=timezone).after(required)
+    calendar = {name: taken.outputs[name] for name in ("timezone", "refresh_hours")}
+    built = features.build_features(**made_of, **calendar).after(required)
     published = features.publish_features(tables=built.outputs["tables"])
     published.set_caching_options(False)
     return Outputs(published.output, taken.outputs["data_digest"])

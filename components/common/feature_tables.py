@@ -28,6 +28,7 @@ class MadeFrom:
     timezone: str
     as_of: str
     """The newest moment that they know of (ISO 8601, UTC)."""
+    refresh_hours: int = 24
 
     @property
     def moment(self) -> datetime:
@@ -47,7 +48,14 @@ class MadeFrom:
         return cls(**json.loads(path.read_text())) if path.exists() else None
 
 
-def build(root: Path, into: Path, data_digest: str, code_digest: str, timezone: str) -> MadeFrom:
+def build(
+    root: Path,
+    into: Path,
+    data_digest: str,
+    code_digest: str,
+    timezone: str,
+    refresh_hours: int = 24,
+) -> MadeFrom:
     """Build the feature tables of every domain from the lake into a folder, with their note.
 
     Raises `FinloopError("lake_changed")` where the lake is not the one of that digest.
@@ -55,8 +63,9 @@ def build(root: Path, into: Path, data_digest: str, code_digest: str, timezone: 
     check_lake(root, data_digest)
     into.mkdir(parents=True, exist_ok=True)
     for make in _builders():
-        make(root, into, timezone)
-    made = MadeFrom(data_digest, code_digest, timezone, _newest(into).isoformat())
+        make(root, into, timezone, refresh_hours=refresh_hours)
+    newest = _newest(into).isoformat()
+    made = MadeFrom(data_digest, code_digest, timezone, newest, refresh_hours)
     made.write(into)
     return made
 
@@ -111,7 +120,7 @@ def check_lake(root: Path, data_digest: str) -> None:
         )
 
 
-def _builders() -> list[Callable[[Path, Path, str], object]]:
+def _builders() -> list[Callable[..., object]]:
     from components import domains
 
     names = [f"components.{domain.name}.features" for domain in domains()]

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     """Folder under which the embedded profile writes everything."""
     timezone: str = "Asia/Seoul"
     """Calendar of hours, nights and midnights."""
+    refresh_hours: int = Field(default=24, ge=1, le=24)
+    """How often the data pipeline runs. Features know of an outcome from the first run after it:
+    training assumes it, so that serving, which sees the last run, knows no less."""
     ledger_file: Path | None = None
     """The ledger, where it is not the one under `home`: a sandbox shares the company's."""
     pseudonym_key: SecretStr | None = None

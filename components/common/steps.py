@@ -19,7 +19,8 @@ step: Any = partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 @step
 def ingest(source: str, mapping: str, include_ledger: bool, report: Output[Artifact]) -> NamedTuple(
-    "Taken", [("data_digest", str), ("code_digest", str), ("timezone", str)]
+    "Taken",
+    [("data_digest", str), ("code_digest", str), ("timezone", str), ("refresh_hours", int)],
 ):  # type: ignore[valid-type]
     """Foreign files and served decisions become rows of the lake; what the next steps go by."""
     from pathlib import Path
@@ -32,7 +33,7 @@ def ingest(source: str, mapping: str, include_ledger: bool, report: Output[Artif
     with reported():
         settings = load_settings()
         digest = take_in(settings, source, mapping, include_ledger, Path(report.path))
-        return (digest, code_digest(), settings.timezone)
+        return (digest, code_digest(), settings.timezone, settings.refresh_hours)
 
 
 @step

@@ -27,9 +27,9 @@ class BoostingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rounds: int = Field(default=150, ge=1)
+    rounds: int = Field(default=250, ge=1)
     """Number of trees."""
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    learning_rate: float = Field(default=0.03, gt=0, le=1)
     """Share of each tree's answer that is added."""
     max_depth: int = Field(default=5, ge=1, le=12)
     """Splits between root and leaf."""
@@ -39,7 +39,7 @@ class BoostingConfig(BaseModel):
     """Share of rows that each tree sees."""
     colsample: float = Field(default=0.5, gt=0, le=1)
     """Share of features that each tree sees."""
-    reg_lambda: float = Field(default=5.0, ge=0)
+    reg_lambda: float = Field(default=1.0, ge=0)
     """L2 penalty on leaf values."""
     max_bin: int = Field(default=1024, ge=2)
     """Histogram bins per feature; 256 blur a sharp cut in the last permille of the amounts."""

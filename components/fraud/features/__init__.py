@@ -41,9 +41,13 @@ def live_features(
 
 
 def build_feature_tables(
-    lake: Path, out: Path, timezone: str, as_of: datetime | None = None
+    lake: Path,
+    out: Path,
+    timezone: str,
+    as_of: datetime | None = None,
+    refresh_hours: int = 24,
 ) -> dict[str, Path]:
     """Build every feature table from the lake; see `build.build_feature_tables`."""
     from components.fraud.features import build
 
-    return build.build_feature_tables(lake, out, timezone, as_of)
+    return build.build_feature_tables(lake, out, timezone, as_of, refresh_hours)

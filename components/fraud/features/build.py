@@ -24,6 +24,7 @@ from components.fraud.features.daily import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAI
 from components.fraud.features.live import FRAUD_TRANSACTION
 from components.fraud.features.midnights import daily_features
 from components.fraud.features.moment import AMOUNT_LIMIT
+from components.fraud.features.refresh import between_midnights
 from components.fraud.features.windows import (
     live_features,
     ordered_payments,
@@ -37,14 +38,19 @@ USER_HISTORY = "fraud_user_history"
 
 
 def build_feature_tables(
-    lake: Path, out: Path, timezone: str, as_of: datetime | None = None
+    lake: Path,
+    out: Path,
+    timezone: str,
+    as_of: datetime | None = None,
+    refresh_hours: int = 24,
 ) -> dict[str, Path]:
     """Build every feature table of fraud and say where each one is (`out/<name>.parquet`).
 
     lake: contract tables `transactions` and `outcomes`; out: a folder, made where missing;
     timezone: calendar of hours and midnights; as_of: what happened or became known later is not
-    seen (default: the newest payment). The same input gives the same bytes. Raises `FinloopError`
-    where a required column is missing.
+    seen (default: the newest payment); refresh_hours: how often the tables are made anew, so that
+    no row knows of an outcome before it could have (24: at midnight only). The same input gives the
+    same bytes. Raises `FinloopError` where a required column is missing.
     """
     out.mkdir(parents=True, exist_ok=True)
     zone = ZoneInfo(timezone)
@@ -52,10 +58,13 @@ def build_feature_tables(
         tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch,
         engine(Path(scratch)) as connection,
     ):
-        _prepare(connection, lake, zone, as_of)
+        last = _prepare(connection, lake, zone, as_of)
+        between = between_midnights("merchant", refresh_hours, last) if refresh_hours < 24 else None
         queries = {
             FRAUD_USER_DAILY.name: daily_features(FRAUD_USER_DAILY, "user", "merchant"),
-            FRAUD_MERCHANT_DAILY.name: daily_features(FRAUD_MERCHANT_DAILY, "merchant", "user"),
+            FRAUD_MERCHANT_DAILY.name: daily_features(
+                FRAUD_MERCHANT_DAILY, "merchant", "user", between
+            ),
             USER_HISTORY: user_history(),
             FRAUD_TRANSACTION.name: live_features(FRAUD_TRANSACTION),
         }
@@ -67,8 +76,11 @@ def build_feature_tables(
 
 def _prepare(
     connection: duckdb.DuckDBPyConnection, lake: Path, zone: ZoneInfo, as_of: datetime | None
-) -> None:
-    """Make the tables that the queries read: *_names, payments, known, midnights, ordered."""
+) -> int:
+    """Make the tables that the queries read: *_names, payments, known, midnights, ordered.
+
+    The last moment that they know of, in microseconds.
+    """
     scan(connection, lake, TRANSACTIONS)
     scan(connection, lake, OUTCOMES)
     _read(connection, None if as_of is None else microseconds(as_of))
@@ -82,6 +94,7 @@ def _prepare(
     connection.execute(_known(local_microseconds("known_t", zone, first, last)), [last])
     make_midnights(connection, zone, first // DAY - 1, _last_midnight(zone, last))
     connection.execute(f"CREATE TABLE ordered AS {ordered_payments()}")
+    return last
 
 
 def _read(connection: duckdb.DuckDBPyConnection, until: int | None) -> None:

@@ -1,7 +1,8 @@
 """Daily features: what is known of a user and of a merchant as of the last local midnight.
 
 The SQL speaks of the columns that `midnights.py` prepares. The last thirty days are the thirty
-local days before the midnight; an outcome counts on the day on which it became known.
+local days before the midnight; an outcome counts on the day on which it became known. Where tables
+are refreshed during the day (`refresh.py`), what became known of a merchant since then counts too.
 """
 
 from __future__ import annotations
@@ -95,12 +96,31 @@ def _merchant() -> Iterator[Feature]:
             "older than 30 days",
             f"risk_last_{count}",
         )
+    yield from _since()
+
+
+def _since() -> Iterator[Feature]:
+    """How old a compromise is, and whether it goes on."""
     yield Feature(
         "merchant_days_since_fraud",
         MERCHANT,
         "days",
         "Time since a fraud last became known; null where longer than 30 days",
         "days_since_fraud",
+    )
+    yield Feature(
+        "merchant_days_since_first_fraud",
+        MERCHANT,
+        "days",
+        "Time since the first of the frauds that became known in the last 30 days",
+        "days_since_first_fraud",
+    )
+    yield Feature(
+        "merchant_days_since_genuine",
+        MERCHANT,
+        "days",
+        "Time since a payment last became known as genuine; null where longer than 30 days",
+        "days_since_genuine",
     )
 
 

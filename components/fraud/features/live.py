@@ -26,6 +26,7 @@ SPAN_NAMES = {
 """Windows of the past, all within the last 64 payments; a time span excludes its far end."""
 SUMMED = ("last_1h", "last_24h", "last_7d")
 TOPPED = ("last_24h", "last_3d", "last_7d", "last_14d")
+RECENT = {window: (SPAN_NAMES | COUNTS)[window] for window in (*TOPPED[1:], "last_64")}
 
 
 def _feature(
@@ -113,6 +114,19 @@ def _own_past() -> Iterator[Feature]:
     )
     for window in TOPPED:
         yield from _against_top(window, SPAN_NAMES[window], _past(window))
+    for window, span in RECENT.items():
+        yield _recent_top(window, span, _past(window))
+
+
+def _recent_top(window: str, span: str, past: Callable[[Moment], Past]) -> Feature:
+    return _feature(
+        f"amount_top_{window}",
+        "ratio",
+        f"Largest amount of the last {span} over the median of the last 64 payments: whether the "
+        "account was out of line lately, whatever this payment is",
+        f"max_{window} / nullif(median_last_64, 0)",
+        lambda m: ratio(past(m).max, m.last_64.median),
+    )
 
 
 def _against(window: str, span: str, past: Callable[[Moment], Past]) -> Iterator[Feature]:

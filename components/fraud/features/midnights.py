@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from components.common.features import FeatureTable
 from components.fraud.features.daily import KNOWN_DAYS, SPENT_DAYS
+from components.fraud.features.refresh import LEARNED, told
 from components.fraud.features.windows import exact_mean, exact_std
 
 DAYS = 30
@@ -22,11 +23,21 @@ DAYS = 30
 _RUN = "PARTITION BY run ORDER BY day"
 
 
-def daily_features(table: FeatureTable, entity: str, partner: str) -> str:
-    """SQL of the finished table, by midnight and entity; reads `payments`, `known`, `midnights`.
+_SINCE = ("fraud", "first_fraud", "genuine")
 
-    `entity` and `partner` are `user` and `merchant`, or the other way round.
+
+def daily_features(
+    table: FeatureTable, entity: str, partner: str, between: str | None = None
+) -> str:
+    """SQL of the finished table, by moment and entity; reads `payments`, `known`, `midnights`.
+
+    `entity` and `partner` are `user` and `merchant`, or the other way round; `between` is SQL of
+    rows between the midnights, which reads `finished`.
     """
+    since = ", ".join(
+        f"(epoch_us(moment) - {what}_t) / 8.64e10 AS days_since_{what}" for what in _SINCE
+    )
+    rows = f"(FROM finished UNION ALL BY NAME {between})" if between else "finished"
     return f"""
         WITH spent AS ({_spent(entity)}),
         learned AS ({_learned(entity)}),
@@ -38,8 +49,8 @@ def daily_features(table: FeatureTable, entity: str, partner: str) -> str:
         finished AS ({_finished()})
         SELECT names.id AS {table.entity}, moment AS event_timestamp, moment AS created,
             {table.columns()}
-        FROM finished JOIN {entity}_names AS names USING (no)
-        ORDER BY day, no"""
+        FROM (SELECT *, {since} FROM {rows}) JOIN {entity}_names AS names USING (no)
+        ORDER BY moment, no"""
 
 
 def _spent(entity: str) -> str:
@@ -52,17 +63,8 @@ def _spent(entity: str) -> str:
 
 def _learned(entity: str) -> str:
     """What became known of an entity in one day; the last 5 and 10 as they stood at its end."""
-    told = f"PARTITION BY {entity}_no ORDER BY known_t, sequence, is_fraud"
     return f"""
-        SELECT no, known_day + 1 AS day, count(*) AS known, count(*) FILTER (is_fraud) AS frauds,
-            max(known_t) FILTER (is_fraud) AS fraud_t,
-            arg_max(last_5, place) AS risk_last_5, arg_max(last_10, place) AS risk_last_10
-        FROM (SELECT {entity}_no AS no, known_day, known_t, is_fraud,
-                  row_number() OVER told AS place,
-                  avg(is_fraud::INTEGER) OVER (told ROWS 4 PRECEDING) AS last_5,
-                  avg(is_fraud::INTEGER) OVER (told ROWS 9 PRECEDING) AS last_10
-              FROM known WINDOW told AS ({told}))
-        GROUP BY no, known_day"""
+        SELECT no, known_day + 1 AS day, {LEARNED} FROM ({told(entity)}) GROUP BY no, known_day"""
 
 
 def _partners(entity: str, partner: str) -> str:
@@ -107,10 +109,11 @@ def _totalled() -> str:
     )
     held = ", ".join(
         f"last_value({what} IGNORE NULLS) OVER look_back AS {what}"
-        for what in ("risk_last_5", "risk_last_10", "fraud_t")
+        for what in ("risk_last_5", "risk_last_10", "fraud_t", "genuine_t")
     )
     return f"""
-        SELECT no, run, day, {totals}, {held}, max(top) OVER look_back AS max_30d
+        SELECT no, run, day, {totals}, {held}, max(top) OVER look_back AS max_30d,
+            min(first_fraud_t) OVER look_back AS first_fraud_t
         FROM grid LEFT JOIN spent USING (no, day) LEFT JOIN learned USING (no, day)
         LEFT JOIN (SELECT no, day, sum(step) AS partners FROM partners GROUP BY ALL)
             USING (no, day)
@@ -131,8 +134,7 @@ def _measured() -> str:
 
 def _averaged() -> str:
     return f"""
-        SELECT *, {exact_mean("count_30d", "total_30d", "mean_30d")},
-            (epoch_us(moment) - fraud_t) / 8.64e10 AS days_since_fraud
+        SELECT *, {exact_mean("count_30d", "total_30d", "mean_30d")}
         FROM measured JOIN midnights USING (day)"""
 
 

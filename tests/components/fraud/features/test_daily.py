@@ -57,8 +57,9 @@ class Truth:
         transactions: Sequence[Transaction],
         outcomes: Sequence[Outcome],
         moments: list[datetime],
+        until: datetime | None = None,
     ) -> None:
-        self.transactions, self.moments = transactions, moments
+        self.transactions, self.moments, self.until = transactions, moments, until
         verdicts: dict[tuple[str, bool], datetime] = {}
         for outcome in sorted(outcomes, key=lambda o: o.outcome_timestamp):
             verdicts.setdefault(
@@ -81,15 +82,23 @@ class Truth:
         return [t for t in self.transactions if self._within(t.event_timestamp, at, days)]
 
     def known(self, at: int, days: int) -> list[bool]:
-        return [fraud for when, _, fraud in self.verdicts if self._within(when, at, days)]
+        return [fraud for when, _, fraud in self.verdicts if self._told(when, at, days)]
 
     def newest(self, at: int, count: int) -> float | None:
-        told = [fraud for when, _, fraud in self.verdicts if when < self.moments[at]][-count:]
+        told = [fraud for when, _, fraud in self.verdicts if when < self._end(at)][-count:]
         return sum(told) / len(told) if self.known(at, 30) else None
 
-    def since_fraud(self, at: int) -> float | None:
-        frauds = [when for when, _, fraud in self.verdicts if fraud and self._within(when, at, 30)]
-        return (self.moments[at] - max(frauds)) / timedelta(days=1) if frauds else None
+    def since(self, at: int, fraud: bool, which: Callable[[list[datetime]], datetime]) -> Any:
+        """Days since the first or the last of the frauds, or of the others, in 30 days."""
+        told = [when for when, _, f in self.verdicts if f == fraud and self._told(when, at, 30)]
+        return (self._end(at) - which(told)) / timedelta(days=1) if told else None
+
+    def _end(self, at: int) -> datetime:
+        """Until when outcomes count: the midnight, or a tick on the day that it begins."""
+        return self.until or self.moments[at]
+
+    def _told(self, when: datetime, at: int, days: int) -> bool:
+        return when < self._end(at) and (at < days or when >= self.moments[at - days])
 
     def _within(self, when: datetime, at: int, days: int) -> bool:
         return when < self.moments[at] and (at < days or when >= self.moments[at - days])
@@ -118,7 +127,11 @@ class Truth:
             if days in (1, 7, 30):
                 row[f"merchant_risk_{days}d"] = sum(known) / len(known) if known else None
         row |= {f"merchant_risk_last_{count}": self.newest(at, count) for count in (5, 10)}
-        return row | {"merchant_days_since_fraud": self.since_fraud(at)}
+        return row | {
+            "merchant_days_since_fraud": self.since(at, True, max),
+            "merchant_days_since_first_fraud": self.since(at, True, min),
+            "merchant_days_since_genuine": self.since(at, False, max),
+        }
 
 
 def expected(
@@ -176,6 +189,53 @@ def test_daily_tables_are_what_they_say(streams: list[Stream], zone: str, seed: 
             truth = expected(transactions, outcomes, zone, key)
             assert rows.keys() == truth.keys()
             assert [name for name in truth if not same(rows[name], truth[name])] == []
+
+
+def ticks(truth: Truth, hours: int, last: datetime) -> dict[datetime, Row]:
+    """The rows of a merchant between the midnights, by their moment."""
+    epoch, tick, rows = datetime(1970, 1, 1, tzinfo=UTC), hours * HOUR, {}
+    for when, _, _ in truth.verdicts:
+        moment = epoch + ((when - epoch) // tick + 1) * tick
+        at = max(n for n, midnight in enumerate(truth.moments) if midnight <= when)
+        following = truth.moments[at + 1 : at + 2]
+        if truth.moments[at] < moment <= last and not (following and moment >= following[0]):
+            truth.until = moment
+            rows[moment] = truth.merchant(at)
+    return rows
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    st.lists(STREAMS, min_size=3, max_size=8),
+    st.sampled_from(ZONES),
+    st.integers(0, 2**32),
+    st.sampled_from([1, 6]),
+)
+def test_a_refreshed_table_knows_what_became_known_since_midnight(
+    streams: list[Stream], zone: str, seed: int, hours: int
+) -> None:
+    streams = [replace(stream, length=stream.length % 60 + 1) for stream in streams]
+    transactions = [t for n, stream in enumerate(streams) for t in payments(stream, f"u{n}")]
+    outcomes, last = outcomes_of(transactions, seed), max(t.event_timestamp for t in transactions)
+    truth = expected(transactions, outcomes, zone, "merchant")
+    moments = midnights(zone, min(t.event_timestamp for t in transactions), last)
+    for merchant in {t.merchant_id for t in transactions}:
+        own = [t for t in transactions if t.merchant_id == merchant]
+        ids = {t.transaction_id for t in own}
+        known = [o for o in outcomes if o.transaction_id in ids and o.outcome_timestamp < last]
+        between = ticks(Truth(own, known, moments), hours, last)
+        truth |= {(merchant, moment): row for moment, row in between.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        lake = write_lake(Path(folder) / "lake", transactions, outcomes)
+        tables = build_feature_tables(lake, Path(folder) / "out", zone, refresh_hours=hours)
+        rows = built(read(tables["fraud_merchant_daily"]), "merchant_id")
+    assert rows.keys() == truth.keys()
+    assert [name for name in truth if not same(rows[name], truth[name])] == []
 
 
 def payment(name: str, when: datetime, amount: float = 10.0) -> Transaction:
