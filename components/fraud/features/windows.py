@@ -1,160 +1,195 @@
-"""The offline engine of the live features: windows over each user's payments, in DuckDB.
+"""The offline engine of the live features: windows over each user's payments, as arrays.
 
-A frame counts rows in the total order (event_timestamp, transaction_id), so that ties are as strict
-offline as online; a span of time is a number of rows too, and K caps every one of them. Sums are
-differences of running totals of whole numbers (`milli`), so they are exact.
+A window counts rows in the total order (event_timestamp, transaction_id), so that ties are as
+strict offline as online; a span of time is a number of rows too, and K caps every one of them. Sums
+are differences of running totals of whole numbers (`milli`), so they are exact.
 """
-# ruff: noqa: S608 - SQL is put together from names of our own; values are quoted or parameters
 
 from __future__ import annotations
 
-from components.common.features import FeatureTable
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from components.common.clock import HOUR
+from components.common.feature_writer import Prepared
+from components.common.series import (
+    Flags,
+    Floats,
+    Ints,
+    before,
+    firsts,
+    grouped,
+    largest,
+    last_where,
+    medians,
+    offsets,
+    pieces,
+    running,
+    spread,
+)
 from components.fraud.features.moment import EARTH_KM, SPANS
 from components.fraud.history import K
 
-_ROWS = {"last_5": 5, "last_10": 10, f"last_{K}": K}
-_SUMMED = (*_ROWS, "last_1h", "last_24h", "last_7d")
-_TOPPED = (*_ROWS, "last_24h", "last_3d", "last_7d", "last_14d")
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_OWN = "PARTITION BY user_no ORDER BY t, sequence"
+    from components.fraud.features.payments import Past, Payments
+
+ROWS = {"last_5": 5, "last_10": 10, f"last_{K}": K}
+SUMMED = (*ROWS, "last_1h", "last_24h", "last_7d")
+TOPPED = (*ROWS, "last_24h", "last_3d", "last_7d", "last_14d")
+
+PIECE = 1 << 17
+"""Rows at a time: few enough for memory, enough for what one query costs."""
 
 
-def ordered_payments() -> str:
-    """SQL of the table `ordered`: payments with their `position` in the user's own order.
+def live_pieces(past: Past) -> Iterator[Callable[[], Prepared]]:
+    """What the features of payments speak of, some users at a time, in the order of users."""
+    user = past.payments.party["user"]
+    order = grouped(user)
+    starts = offsets(user[order], len(past.payments.names["user"]))
+    for first, end in pieces(np.diff(starts), PIECE):
+        yield partial(_prepared, past, order[starts[first] : starts[end]])
 
-    Also `total` and `squares`, the running sums before a payment, and `until_<span>`, how many of
-    the user's payments are at or before the far end of a span.
+
+def _prepared(past: Past, rows: Ints) -> Prepared:
+    payments = past.payments
+    return Prepared(
+        payments.transaction_id.take(pa.array(rows)),
+        payments.t[rows],
+        {
+            "hour": past.clock.hours(payments.t[rows]),
+            "weekday": past.clock.weekdays(payments.t[rows]),
+            **Streams(payments, rows).columns(),
+        },
+    )
+
+
+class Streams:
+    """Payments of some users, each user's together and in order, and the windows before each."""
+
+    def __init__(self, payments: Payments, rows: Ints) -> None:
+        self.t, self.amount, self.milli = (
+            column[rows] for column in (payments.t, payments.amount, payments.milli)
+        )
+        self.latitude, self.longitude = payments.latitude[rows], payments.longitude[rows]
+        self.user, self.merchant, self.device = (
+            payments.party[name][rows] for name in ("user", "merchant", "device")
+        )
+        self.row = np.arange(len(rows))
+        self.position = self.row - firsts(self.user)
+        """How many payments of the user are before."""
+
+    def columns(self) -> dict[str, np.ndarray | pa.Array]:
+        """Every column that the expressions of `live.py` speak of."""
+        alone = self.position == 0
+        return {
+            "t": self.t,
+            "amount": self.amount,
+            "last_t": pa.array(before(self.t, 1), mask=alone),
+            "last_amount": np.where(alone, np.nan, before(self.amount, 1)),
+            "device_no": pa.array(self.device, mask=self.device < 0),
+            "merchant_seen": self._seen(self.merchant),
+            "device_seen": self._seen(self.device),
+            "devices": self._devices(),
+            f"median_last_{K}": medians(self.amount, self.counts[f"last_{K}"], K),
+            **{f"count_{window}": count for window, count in self.counts.items()},
+            **self._sums(),
+            **self._statistics(),
+            **self._tops(),
+            **self._places(),
+        }
+
+    @cached_property
+    def counts(self) -> dict[str, Ints]:
+        """Rows of each window."""
+        rows = {window: np.minimum(count, self.position) for window, count in ROWS.items()}
+        return rows | {window: self._within(hours * HOUR) for window, hours in SPANS.items()}
+
+    def _within(self, span: int) -> Ints:
+        """How many of the last K are younger than a span, found by halving."""
+        count, remembered = np.zeros_like(self.row), np.minimum(K, self.position)
+        young = self.t - span
+        for step in (1 << power for power in range(K.bit_length() - 1, -1, -1)):
+            further = count + step
+            inside = further <= remembered
+            inside &= self.t[self.row - np.where(inside, further, 0)] > young
+            count = np.where(inside, further, count)
+        return count
+
+    @cached_property
+    def _totals(self) -> dict[str, Ints]:
+        total = running(self.milli)
+        return {w: total[self.row] - total[self.row - self.counts[w]] for w in SUMMED}
+
+    def _sums(self) -> dict[str, Floats]:
+        return {f"sum_{window}": total / 1000.0 for window, total in self._totals.items()}
+
+    def _statistics(self) -> dict[str, Floats]:
+        columns = {}
+        for window, most in ROWS.items():
+            count, total = self.counts[window], self._totals[window]
+            middle = total // np.maximum(count, 1)
+            about = spread(self.milli.astype(np.float64), middle.astype(np.float64), count, most)
+            columns[f"mean_{window}"] = exact_mean(count, total)
+            columns[f"std_{window}"] = exact_std(count, total, middle, about)
+        return columns
+
+    def _tops(self) -> dict[str, Floats]:
+        windows = [(self.row - self.counts[window], self.row) for window in TOPPED]
+        tops = largest(self.amount, windows)
+        return {f"max_{window}": top for window, top in zip(TOPPED, tops, strict=True)}
+
+    def _seen(self, party: Ints) -> Flags:
+        """Whether the same party is among the last K payments of the user."""
+        pair = self.user.astype(np.int64) * (int(party.max(initial=0)) + 2) + party
+        order = np.argsort(pair, kind="stable")
+        again = np.diff(pair[order], prepend=-2) == 0
+        seen = np.zeros(len(pair), dtype=bool)
+        seen[order] = again & (order - before(order, 1) <= K)
+        return seen
+
+    def _devices(self) -> Ints:
+        total = running(self.device >= 0)
+        return total[self.row] - total[self.row - self.counts[f"last_{K}"]]
+
+    def _places(self) -> dict[str, np.ndarray | pa.Array]:
+        """The last place among the K payments before, and how far it is."""
+        place = last_where(~np.isnan(self.latitude + self.longitude))[self.row]
+        nowhere = place < self.row - self.counts[f"last_{K}"]
+        latitude, longitude = (
+            np.where(nowhere, np.nan, degrees[place]) for degrees in (self.latitude, self.longitude)
+        )
+        return {
+            "place_t": pa.array(self.t[place], mask=nowhere),
+            "distance_km": great_circle_km(latitude, longitude, self.latitude, self.longitude),
+        }
+
+
+def exact_mean(count: Ints, total: Ints) -> Floats:
+    """Mean in units from whole thousandths; NaN for none."""
+    return np.where(count > 0, total / (1000.0 * np.maximum(count, 1)), np.nan)
+
+
+def exact_std(count: Ints, total: Ints, middle: Ints, spread: Floats) -> Floats:
+    """Sample standard deviation in units; NaN for fewer than two values or values all alike.
+
+    `spread` is the sum of (value - middle)^2 about the whole number `middle` just below the mean:
+    every term is positive, so nothing cancels, whatever the size of the values.
     """
-    spans = ", ".join(
-        "count(*) OVER (PARTITION BY user_no ORDER BY t RANGE BETWEEN UNBOUNDED PRECEDING "
-        f"AND {hours * 3_600_000_000} PRECEDING)::INTEGER AS until_{span}"
-        for span, hours in SPANS.items()
-    )
-    return f"""
-        SELECT *, row_number() OVER ({_OWN})::INTEGER AS position, {spans},
-            coalesce(sum(milli) OVER before, 0)::BIGINT AS total,
-            coalesce(sum(milli::HUGEINT * milli) OVER before, 0) AS squares
-        FROM payments
-        WINDOW before AS ({_OWN} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
+    rest = (total - middle * count).astype(np.float64)
+    variance = (spread - rest * rest / np.maximum(count, 1)) / np.maximum(count - 1, 1)
+    known = (count > 1) & (variance > 0)
+    return np.where(known, np.sqrt(np.where(known, variance, 0.0)) / 1000.0, np.nan)
 
 
-def _seen_before() -> str:
-    """`ordered` with whether the merchant and the device are among the last K payments."""
-    last = "PARTITION BY user_no, {}_no ORDER BY position"
-    seen = ", ".join(
-        f"coalesce(position - lag(position) OVER ({last.format(what)}) <= {K}, false) "
-        f"AS {what}_seen"
-        for what in ("merchant", "device")
-    )
-    return f"SELECT *, {seen} FROM ordered"
-
-
-def _counts() -> str:
-    rows = [
-        f"least({count}, position - 1)::TINYINT AS count_{window}"
-        for window, count in _ROWS.items()
-    ]
-    spans = [f"least({K}, position - 1 - until_{span})::TINYINT AS count_{span}" for span in SPANS]
-    return ", ".join([*rows, *spans])
-
-
-def _measures() -> str:
-    summed = [f"total - lag(total, count_{w}) OVER own AS total_{w}" for w in _SUMMED]
-    squared = [f"squares - lag(squares, count_{w}) OVER own AS squares_{w}" for w in _ROWS]
-    topped = [
-        f"max(amount) OVER (own ROWS BETWEEN count_{w} PRECEDING AND 1 PRECEDING) AS max_{w}"
-        for w in _TOPPED
-    ]
-    placed = [
-        f"last_value(CASE WHEN longitude + latitude IS NOT NULL THEN {column} END IGNORE NULLS) "
-        f"OVER remembered AS place_{column}"
-        for column in ("t", "latitude", "longitude")
-    ]
-    others = [
-        f"median(amount) OVER remembered AS median_last_{K}",
-        "count(device_no) OVER remembered AS devices",
-        "lag(t) OVER own AS last_t",
-        "lag(amount) OVER own AS last_amount",
-    ]
-    return ", ".join([*summed, *squared, *topped, *placed, *others])
-
-
-def _statistics() -> str:
-    sums = [f"total_{w} / 1000.0::DOUBLE AS sum_{w}" for w in _SUMMED]
-    means = [exact_mean(f"count_{w}", f"total_{w}", f"mean_{w}") for w in _ROWS]
-    return ", ".join([*sums, *means])
-
-
-def _spreads() -> str:
-    return ", ".join(
-        exact_std(f"count_{w}", f"total_{w}", f"squares_{w}", f"mean_{w}", f"std_{w}")
-        for w in _ROWS
-    )
-
-
-def exact_mean(count: str, total: str, name: str) -> str:
-    """SQL of a mean from whole-number sums; null for no payments."""
-    return f"{total} / nullif(1000.0::DOUBLE * {count}, 0) AS {name}"
-
-
-def exact_std(count: str, total: str, squares: str, mean: str, name: str) -> str:
-    """SQL of a sample standard deviation from whole-number sums; null where all are alike.
-
-    About any whole number q near the mean, sum (x - q)^2 = squares - q (2 total - n q) is a whole
-    number too: nothing cancels, whatever the size of the amounts.
-    """
-    middle = f"(1000 * {mean})::BIGINT"
-    rest = f"({total} - {count} * {middle})::DOUBLE"
-    about = f"({squares} - {middle}::HUGEINT * (2 * {total} - {count} * {middle}))::DOUBLE"
-    spread = f"({about} - {rest} * {rest} / {count})"
-    return (
-        f"CASE WHEN {count} > 1 THEN "
-        f"sqrt(nullif(greatest({spread}, 0), 0) / ({count} - 1)) / 1000 END AS {name}"
-    )
-
-
-def live_features(table: FeatureTable) -> str:
-    """SQL of the finished table, in the order of events; reads `ordered`."""
-    return f"""
-        WITH counted AS (SELECT *, {_counts()} FROM ({_seen_before()})),
-        measured AS (
-            SELECT *, {_measures()} FROM counted
-            WINDOW own AS (PARTITION BY user_no ORDER BY position),
-                remembered AS (own ROWS BETWEEN {K} PRECEDING AND 1 PRECEDING)),
-        averaged AS (SELECT *, {_statistics()}, {_distance()} AS distance_km FROM measured),
-        finished AS (SELECT *, {_spreads()} FROM averaged)
-        SELECT transaction_id, make_timestamptz(t) AS event_timestamp,
-            make_timestamptz(t) AS created, {table.columns()}
-        FROM finished ORDER BY sequence"""
-
-
-def _distance() -> str:
-    north = "pow(sin(radians(latitude - place_latitude) / 2), 2)"
-    east = "pow(sin(radians(longitude - place_longitude) / 2), 2)"
-    chord = f"{north} + cos(radians(place_latitude)) * cos(radians(latitude)) * {east}"
-    return f"2 * {EARTH_KM} * asin(sqrt(CASE WHEN {chord} > 1 THEN 1 ELSE {chord} END))"
-
-
-def user_history() -> str:
-    """SQL of the newest state per user: the list columns of `History`, oldest payment first."""
-    lists = {
-        "timestamps": "t",
-        "transaction_ids": "transaction_id",
-        "amounts": "amount",
-        "merchant_ids": "merchants.id",
-        "device_ids": "coalesce(devices.id, '')",
-        "latitudes": "coalesce(latitude, 'nan'::DOUBLE)",
-        "longitudes": "coalesce(longitude, 'nan'::DOUBLE)",
-    }
-    columns = ", ".join(
-        f"list({value} ORDER BY position) AS {name}" for name, value in lists.items()
-    )
-    newest = f"position > max(position) OVER (PARTITION BY user_no) - {K}"
-    return f"""
-        SELECT users.id AS user_id, make_timestamptz(max(t)) AS event_timestamp,
-            make_timestamptz(max(t)) AS created, {columns}
-        FROM (SELECT * FROM ordered QUALIFY {newest})
-        JOIN user_names AS users ON users.no = user_no
-        JOIN merchant_names AS merchants ON merchants.no = merchant_no
-        LEFT JOIN device_names AS devices ON devices.no = device_no
-        GROUP BY users.id ORDER BY users.id"""
+def great_circle_km(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> Floats:
+    """Distance of places in kilometres, degrees in (haversine formula)."""
+    north = np.sin(np.radians(lat_b - lat_a) / 2)
+    east = np.sin(np.radians(lon_b - lon_a) / 2)
+    chord = north**2 + np.cos(np.radians(lat_a)) * np.cos(np.radians(lat_b)) * east**2
+    return 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))

@@ -1,0 +1,164 @@
+"""Payments and known outcomes of a lake as columns, in their total order.
+
+That order is (event_timestamp, transaction_id): the number of a row is the place of its payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from components.common.clock import Clock, microseconds
+from components.common.contracts import OUTCOMES, TRANSACTIONS
+from components.common.lake import connect
+from components.common.lake_views import make_view
+from components.common.series import Flags, Floats, Ints
+from components.fraud.features.moment import AMOUNT_LIMIT
+
+if TYPE_CHECKING:
+    import duckdb
+
+PARTIES = ("user", "merchant", "device")
+
+
+@dataclass(frozen=True)
+class Payments:
+    """Every payment; parties by number, -1 where unknown."""
+
+    transaction_id: pa.Array
+    t: Ints
+    """Microseconds since 1970 UTC."""
+    amount: Floats
+    milli: Ints
+    """The amount as a whole number of thousandths."""
+    latitude: Floats
+    longitude: Floats
+    party: Mapping[str, NDArray[np.int32]]
+    names: Mapping[str, pa.Array]
+    """The id of each number."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """First report of each verdict on a payment, in the order in which they became known."""
+
+    payment: Ints
+    """Row in `Payments`."""
+    t: Ints
+    """When it became known, in microseconds."""
+    is_fraud: Flags
+
+
+@dataclass(frozen=True)
+class Past:
+    """All that happened and became known until `clock.last`."""
+
+    payments: Payments
+    known: Known
+    clock: Clock
+
+
+def read_past(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path) -> Past:
+    """Read the contract tables `transactions` and `outcomes`.
+
+    as_of: what happened or became known later is not seen (default: the newest payment).
+    Raises `FinloopError` where a required column is missing.
+    """
+    until = None if as_of is None else microseconds(as_of)
+    with connect(scratch) as connection:
+        make_view(connection, lake, TRANSACTIONS)
+        make_view(connection, lake, OUTCOMES)
+        payments = _columns(_raw_payments(connection, until))
+        last = until if until is not None else int(payments.t[-1]) if len(payments.t) else 0
+        first = int(payments.t[0]) if len(payments.t) else last
+        known = _known(_raw_outcomes(connection, last), payments)
+    return Past(payments, known, Clock(zone, first, last))
+
+
+def _raw_payments(connection: duckdb.DuckDBPyConnection, until: int | None) -> pa.Table:
+    """A transaction id counts once, where it is earliest."""
+    raw = connection.sql(
+        """
+        SELECT transaction_id, epoch_us(event_timestamp) AS t, user_id, merchant_id, amount,
+            nullif(device_id, '') AS device_id, latitude, longitude, hash(transaction_id) AS hash
+        FROM transactions WHERE $until IS NULL OR epoch_us(event_timestamp) <= $until""",
+        params={"until": until},
+    ).to_arrow_table()
+    if np.diff(np.sort(raw["hash"].to_numpy())).all():
+        return raw
+    return connection.sql(
+        """
+        SELECT * FROM raw QUALIFY row_number() OVER (
+            PARTITION BY transaction_id ORDER BY t, user_id, merchant_id, amount) = 1"""
+    ).to_arrow_table()
+
+
+def _raw_outcomes(connection: duckdb.DuckDBPyConnection, last: int) -> pa.Table:
+    return connection.sql(
+        """
+        SELECT transaction_id, is_fraud, epoch_us(outcome_timestamp) AS t
+        FROM outcomes WHERE epoch_us(outcome_timestamp) < $last""",
+        params={"last": last},
+    ).to_arrow_table()
+
+
+def _columns(raw: pa.Table) -> Payments:
+    order = _total_order(raw["t"].to_numpy(), raw["transaction_id"])
+    coded = {name: _coded(raw[f"{name}_id"]) for name in PARTIES}
+    amount, latitude, longitude = (
+        raw[name].to_numpy()[order] for name in ("amount", "latitude", "longitude")
+    )
+    return Payments(
+        transaction_id=raw["transaction_id"].combine_chunks().take(pa.array(order)),
+        t=raw["t"].to_numpy()[order],
+        amount=amount,
+        milli=np.floor(np.minimum(amount, AMOUNT_LIMIT) * 1000 + 0.5).astype(np.int64),
+        latitude=latitude,
+        longitude=longitude,
+        party={name: numbers[order] for name, (numbers, _) in coded.items()},
+        names={name: names for name, (_, names) in coded.items()},
+    )
+
+
+def _total_order(t: Ints, transaction_id: pa.ChunkedArray) -> Ints:
+    """Rows by (t, transaction_id); ids are compared only where times are the same."""
+    order = np.argsort(t, kind="stable")
+    alike = np.diff(t[order]) == 0
+    tied = np.flatnonzero(np.append(alike, False) | np.insert(alike, 0, False))
+    if len(tied):
+        rows = order[tied]
+        keys = pa.table({"t": t[rows], "id": transaction_id.take(pa.array(rows))})
+        places = pc.sort_indices(keys, sort_keys=[("t", "ascending"), ("id", "ascending")])
+        order[tied] = rows[places.to_numpy()]
+    return order
+
+
+def _coded(ids: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
+    """A number for each id, in the order of ids, and the ids; -1 for null."""
+    coded = ids.combine_chunks().dictionary_encode()
+    names: pa.Array = coded.dictionary
+    order = pc.sort_indices(names).to_numpy()
+    rank = np.empty(len(names) + 1, dtype=np.int32)
+    rank[order] = np.arange(len(names), dtype=np.int32)
+    rank[-1] = -1
+    return rank[coded.indices.fill_null(-1).to_numpy()], names.take(pa.array(order))
+
+
+def _known(raw: pa.Table, payments: Payments) -> Known:
+    found = pc.index_in(raw["transaction_id"], payments.transaction_id).fill_null(-1).to_numpy()
+    of_ours = found >= 0
+    payment, t = found[of_ours].astype(np.int64), raw["t"].to_numpy()[of_ours]
+    is_fraud = raw["is_fraud"].to_numpy()[of_ours].astype(bool)
+    order = np.lexsort((is_fraud, payment, t))
+    verdict = payment[order] * 2 + is_fraud[order]
+    order = order[np.sort(np.unique(verdict, return_index=True)[1])]
+    return Known(payment[order], t[order], is_fraud[order])
