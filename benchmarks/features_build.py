@@ -33,7 +33,7 @@ def build_apart(lake: Path, out: Path, timezone: str) -> Build:
 
 def main(lake: str, out: str, timezone: str) -> None:
     """Build, and print what it took."""
-    from components.fraud.features import build_feature_tables
+    from components.fraud.features.build import build_feature_tables
 
     began, worked = perf_counter(), process_time()
     build_feature_tables(Path(lake), Path(out), timezone)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -73,19 +74,27 @@ def _schema(table: FeatureTable) -> pa.Schema:
 
 def _writer(path: Path, table: FeatureTable, schema: pa.Schema) -> pq.ParquetWriter:
     """Numbers seldom repeat: a dictionary of them costs more than it saves."""
-    repeated = [table.entity] if table.cadence == "midnight" else []
+    repeated: Any = [table.entity] if table.cadence == "midnight" else []
     return pq.ParquetWriter(path, schema, use_dictionary=repeated)
 
 
 def _evaluate(
     cursor: duckdb.DuckDBPyConnection, table: FeatureTable, piece: Prepared, schema: pa.Schema
 ) -> pa.Table:
-    prepared = pa.table({name: _nullable(column) for name, column in piece.columns.items()})
-    cursor.register("prepared", prepared)
-    features = cursor.sql(f"SELECT {table.columns()} FROM prepared").to_arrow_table()
+    """The finished rows of a piece; an expression that is a column's name needs no engine."""
+    prepared = {name: _nullable(column) for name, column in piece.columns.items()}
+    ready = {
+        feature.name: prepared[feature.offline].cast(pa.float64(), safe=False)
+        for feature in table.features
+        if feature.offline in prepared
+    }
+    if expressions := table.expressions(leave=ready.keys()):
+        cursor.register("prepared", pa.table(prepared))
+        computed = cursor.sql(f"SELECT {expressions} FROM prepared").to_arrow_table()
+        ready |= dict(zip(computed.column_names, computed.columns, strict=True))
     moment = pa.array(piece.moment).cast(TIMESTAMP)
-    columns = [piece.entity, moment, moment, *features.columns]
-    return pa.table(columns, schema=schema)
+    features = [ready[name] for name in table.names]
+    return pa.table([piece.entity, moment, moment, *features], schema=schema)
 
 
 def _nullable(column: Column) -> pa.Array:

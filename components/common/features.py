@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ class FeatureTable:
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
-    def columns(self) -> str:
-        """The select list of the features."""
-        return ", ".join(f"({f.offline})::DOUBLE AS {f.name}" for f in self.features)
+    def expressions(self, leave: Container[str] = ()) -> str:
+        """The select list of the features, but for those to be left out."""
+        return ", ".join(
+            f"({f.offline})::DOUBLE AS {f.name}" for f in self.features if f.name not in leave
+        )

@@ -99,7 +99,7 @@ class DailyPast:
         payments, rows = self.past.payments, self.paid.of(first, end)
         return Paid(
             no=payments.party[self.entity][rows].astype(np.int64) - first,
-            day=self.past.clock.days(payments.t[rows]),
+            day=self.past.paid_on[rows],
             milli=payments.milli[rows],
             amount=payments.amount[rows],
             partner=payments.party[self.partner][rows].astype(np.int64),
@@ -110,7 +110,7 @@ class DailyPast:
         party = self.past.payments.party[self.entity]
         return Told(
             no=party[known.payment[rows]].astype(np.int64) - first,
-            day=self.past.clock.days(known.t[rows]),
+            day=self.past.told_on[rows],
             t=known.t[rows],
             is_fraud=known.is_fraud[rows],
         )

@@ -6,8 +6,10 @@ That order is (event_timestamp, transaction_id): the number of a row is the plac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -66,6 +68,16 @@ class Past:
     known: Known
     clock: Clock
 
+    @cached_property
+    def paid_on(self) -> Ints:
+        """The day of each payment."""
+        return self.clock.days(self.payments.t)
+
+    @cached_property
+    def told_on(self) -> Ints:
+        """The day on which each outcome became known."""
+        return self.clock.days(self.known.t)
+
 
 def read_past(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path) -> Past:
     """Read the contract tables `transactions` and `outcomes`.
@@ -74,13 +86,14 @@ def read_past(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path)
     Raises `FinloopError` where a required column is missing.
     """
     until = None if as_of is None else microseconds(as_of)
-    with connect(scratch) as connection:
+    with connect(scratch) as connection, ThreadPoolExecutor() as pool:
         make_view(connection, lake, TRANSACTIONS)
         make_view(connection, lake, OUTCOMES)
-        payments = _columns(_raw_payments(connection, until))
+        outcomes = pool.submit(_raw_outcomes, connection.cursor())
+        payments = _columns(_raw_payments(connection, until), pool)
         last = until if until is not None else int(payments.t[-1]) if len(payments.t) else 0
         first = int(payments.t[0]) if len(payments.t) else last
-        known = _known(_raw_outcomes(connection, last), payments)
+        known = _known(outcomes.result(), payments, last)
     return Past(payments, known, Clock(zone, first, last))
 
 
@@ -102,18 +115,16 @@ def _raw_payments(connection: duckdb.DuckDBPyConnection, until: int | None) -> p
     ).to_arrow_table()
 
 
-def _raw_outcomes(connection: duckdb.DuckDBPyConnection, last: int) -> pa.Table:
+def _raw_outcomes(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     return connection.sql(
-        """
-        SELECT transaction_id, is_fraud, epoch_us(outcome_timestamp) AS t
-        FROM outcomes WHERE epoch_us(outcome_timestamp) < $last""",
-        params={"last": last},
+        "SELECT transaction_id, is_fraud, epoch_us(outcome_timestamp) AS t FROM outcomes"
     ).to_arrow_table()
 
 
-def _columns(raw: pa.Table) -> Payments:
+def _columns(raw: pa.Table, pool: Executor) -> Payments:
+    ids = (raw[f"{name}_id"] for name in PARTIES)
+    coded = dict(zip(PARTIES, pool.map(_coded, ids), strict=True))
     order = _total_order(raw["t"].to_numpy(), raw["transaction_id"])
-    coded = {name: _coded(raw[f"{name}_id"]) for name in PARTIES}
     amount, latitude, longitude = (
         raw[name].to_numpy()[order] for name in ("amount", "latitude", "longitude")
     )
@@ -137,8 +148,7 @@ def _total_order(t: Ints, transaction_id: pa.ChunkedArray) -> Ints:
     if len(tied):
         rows = order[tied]
         keys = pa.table({"t": t[rows], "id": transaction_id.take(pa.array(rows))})
-        places = pc.sort_indices(keys, sort_keys=[("t", "ascending"), ("id", "ascending")])
-        order[tied] = rows[places.to_numpy()]
+        order[tied] = rows[_sorted(keys, "t", "id")]
     return order
 
 
@@ -146,16 +156,24 @@ def _coded(ids: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     """A number for each id, in the order of ids, and the ids; -1 for null."""
     coded = ids.combine_chunks().dictionary_encode()
     names: pa.Array = coded.dictionary
-    order = pc.sort_indices(names).to_numpy()
+    order = _sorted(pa.table({"id": names}), "id")
     rank = np.empty(len(names) + 1, dtype=np.int32)
     rank[order] = np.arange(len(names), dtype=np.int32)
     rank[-1] = -1
     return rank[coded.indices.fill_null(-1).to_numpy()], names.take(pa.array(order))
 
 
-def _known(raw: pa.Table, payments: Payments) -> Known:
-    found = pc.index_in(raw["transaction_id"], payments.transaction_id).fill_null(-1).to_numpy()
-    of_ours = found >= 0
+def _sorted(table: pa.Table, *columns: str) -> Ints:
+    """The order of rows by these columns."""
+    by = pc.SortOptions([(name, "ascending") for name in columns])
+    return pc.call_function("sort_indices", [table], by).to_numpy()
+
+
+def _known(raw: pa.Table, payments: Payments, last: int) -> Known:
+    """What had become known before `last`."""
+    among = pc.SetLookupOptions(value_set=payments.transaction_id)
+    found = pc.call_function("index_in", [raw["transaction_id"]], among).fill_null(-1).to_numpy()
+    of_ours = (found >= 0) & (raw["t"].to_numpy() < last)
     payment, t = found[of_ours].astype(np.int64), raw["t"].to_numpy()[of_ours]
     is_fraud = raw["is_fraud"].to_numpy()[of_ours].astype(bool)
     order = np.lexsort((is_fraud, payment, t))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.common.series import Floats, Ints, before, largest, running
+from components.common.series import Floats, Ints, largest, running
 from components.fraud.features.daily import SPENT_DAYS
 from components.fraud.features.midnights import DAYS, Grid
 from components.fraud.features.windows import exact_mean, exact_std
@@ -81,14 +81,15 @@ def _spread(grid: Grid, days: _Days, middle: Ints) -> Floats:
     s + (m - middle) (2 r + n (m - middle)): never negative, and zero where all are alike.
     """
     rest = 2.0 * (days.total - days.count * days.middle)
-    length = grid.end - grid.since(DAYS)
+    columns = (days.middle.astype(np.float64), days.spread, rest, days.count.astype(np.float64))
+    length, about = grid.end - grid.since(DAYS), middle.astype(np.float64)
     spread = np.zeros(len(grid))
     for lag in range(min(DAYS, int(length.max(initial=0)))):
-        apart = (before(days.middle, lag) - middle).astype(np.float64)
-        share = before(days.spread, lag) + apart * (
-            before(rest, lag) + before(days.count, lag) * apart
-        )
-        spread += np.where(lag < length, share, 0.0)
+        rows = slice(lag, None)
+        then_middle, then_spread, then_rest, then_count = (c[: len(grid) - lag] for c in columns)
+        apart = then_middle - about[rows]
+        share = then_spread + apart * (then_rest + then_count * apart)
+        spread[rows] += np.where(lag < length[rows], share, 0.0)
     return spread
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from components.common.clock import HOUR
 from components.common.feature_writer import Prepared
@@ -73,9 +74,8 @@ class Streams:
     """Payments of some users, each user's together and in order, and the windows before each."""
 
     def __init__(self, payments: Payments, rows: Ints) -> None:
-        self.t, self.amount, self.milli = (
-            column[rows] for column in (payments.t, payments.amount, payments.milli)
-        )
+        self.t, self.milli = payments.t[rows], payments.milli[rows]
+        self.amount = payments.amount[rows]
         self.latitude, self.longitude = payments.latitude[rows], payments.longitude[rows]
         self.user, self.merchant, self.device = (
             payments.party[name][rows] for name in ("user", "merchant", "device")
@@ -112,14 +112,14 @@ class Streams:
 
     def _within(self, span: int) -> Ints:
         """How many of the last K are younger than a span, found by halving."""
-        count, remembered = np.zeros_like(self.row), np.minimum(K, self.position)
-        young = self.t - span
+        oldest = self.row - np.minimum(K, self.position)
+        first, young = self.row.copy(), self.t - span
         for step in (1 << power for power in range(K.bit_length() - 1, -1, -1)):
-            further = count + step
-            inside = further <= remembered
-            inside &= self.t[self.row - np.where(inside, further, 0)] > young
-            count = np.where(inside, further, count)
-        return count
+            further = first - step
+            inside = self.t[np.maximum(further, 0)] > young
+            inside &= further >= oldest
+            np.copyto(first, further, where=inside)
+        return self.row - first
 
     @cached_property
     def _totals(self) -> dict[str, Ints]:
@@ -144,7 +144,7 @@ class Streams:
         tops = largest(self.amount, windows)
         return {f"max_{window}": top for window, top in zip(TOPPED, tops, strict=True)}
 
-    def _seen(self, party: Ints) -> Flags:
+    def _seen(self, party: NDArray[np.int32]) -> Flags:
         """Whether the same party is among the last K payments of the user."""
         pair = self.user.astype(np.int64) * (int(party.max(initial=0)) + 2) + party
         order = np.argsort(pair, kind="stable")
