@@ -1,8 +1,8 @@
 """Daily features: what is known of a user and of a merchant as of the last local midnight.
 
-The SQL speaks of the columns that `midnights.py` prepares. The last thirty days are the thirty
+The SQL speaks of the columns that `days.py` prepares. The last thirty days are the thirty
 local days before the midnight; an outcome counts on the day on which it became known. Where tables
-are refreshed during the day (`refresh.py`), what became known of a merchant since then counts too.
+are refreshed during the day (`outcomes.py`), what became known of a merchant since then counts too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The moment of a payment: the vocabulary in which the online features are written.
 
 Every name here has its twin in the offline engine: `moment.last_64.mean` is the column
-`mean_last_64`, which `windows.py` prepares in SQL.
+`mean_last_64`, which `windows.py` prepares.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 from zoneinfo import ZoneInfo
 
+from components.common.clock import HOUR
 from components.fraud.history import History, K, Transaction
 
 SPANS = {"last_1h": 1, "last_24h": 24, "last_3d": 72, "last_7d": 168, "last_14d": 336}
@@ -20,9 +21,6 @@ AMOUNT_LIMIT = 1e10
 """Larger amounts count as this in sums, so that a total of a million of them fits 64 bits."""
 EARTH_KM = 6371.0088
 """Mean radius of the earth (IUGG)."""
-HOUR = 3_600_000_000
-"""Microseconds."""
-
 
 T = TypeVar("T")
 
