@@ -22,22 +22,31 @@ INPUT, OUTPUT = "features", "probability"
 _OPSET, _ML_OPSET, _IR = 17, 3, 9
 
 
-def tree_graph(booster: xgboost.Booster, calibration: BetaCalibration) -> onnx.ModelProto:
+def tree_graph(
+    booster: xgboost.Booster, calibration: BetaCalibration, stage: onnx.GraphProto | None = None
+) -> onnx.ModelProto:
     """`features` float32 [n, f] with NaN as null → calibrated `probability` float64 [n].
 
+    `stage` is a graph of the same input whose one output [n, k] the trees see after the features.
     Reads numeric splits of a binary logistic booster; raises `ValueError` for anything else.
     """
     from onnx import TensorProto, checker, helper
 
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
-    nodes = [_trees(learner), *_calibration()]
     width = int(learner["learner_model_param"]["num_feature"])
+    nodes, constants = [_trees(learner, INPUT), *_calibration()], _constants(calibration)
+    if stage is not None:
+        (told,) = stage.output
+        widen = helper.make_node("Concat", [INPUT, told.name], ["widened"], axis=1)
+        nodes = [*stage.node, widen, _trees(learner, "widened"), *_calibration()]
+        constants = [*stage.initializer, *constants]
+        width -= told.type.tensor_type.shape.dim[1].dim_value
     graph = helper.make_graph(
         nodes,
         "finloop-boosting",
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
-        initializer=_constants(calibration),
+        initializer=constants,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, producer_name="finloop")
@@ -46,7 +55,7 @@ def tree_graph(booster: xgboost.Booster, calibration: BetaCalibration) -> onnx.M
     return model
 
 
-def _trees(learner: dict[str, Any]) -> onnx.NodeProto:
+def _trees(learner: dict[str, Any], rows: str) -> onnx.NodeProto:
     from onnx import helper
 
     if learner["objective"]["name"] != "binary:logistic":
@@ -57,7 +66,7 @@ def _trees(learner: dict[str, Any]) -> onnx.NodeProto:
             columns.setdefault(name, []).extend(values)
     return helper.make_node(
         "TreeEnsembleRegressor",
-        [INPUT],
+        [rows],
         ["margin_f32"],
         domain="ai.onnx.ml",
         n_targets=1,

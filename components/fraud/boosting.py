@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from components.common.artifact import GRAPH, Matrix, matrix, read_inputs, write_inputs
 from components.common.calibration import BetaCalibration
 from components.common.errors import bad_input, refused
+from components.fraud.isolation_forest import IsolationConfig, IsolationForest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ BOOSTER = "booster.ubj"
 _CALIBRATION, _CONFIG = "calibration", "config"  # attributes that travel inside the booster file
 
 
-class BoostingConfig(BaseModel):
+class BoostingConfig(IsolationConfig):
     """What can be tuned; the defaults were chosen on validation weeks before any test week."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,8 @@ class Boosting:
     gradient of the log loss at the sum before it, and κ a strictly increasing beta calibration
     fitted on later rows than the trees. A null goes the way that each split learnt for it.
 
+    With an isolation forest its score of x is one input more; see `isolation_forest.py`.
+
     Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System", KDD 2016.
     """
 
@@ -80,6 +83,7 @@ class Boosting:
     inputs: tuple[str, ...] = ()
     calibration: BetaCalibration = field(default_factory=BetaCalibration)
     booster: xgboost.Booster | None = None
+    forest: IsolationForest | None = None
 
     def fit(
         self,
@@ -99,34 +103,45 @@ class Boosting:
             raise refused(
                 "one_class", "The training rows hold one class only; take a longer time span."
             )
+        forest = _isolate(self.config, rows)
+        rows = _widened(forest, rows)
         booster = _grow(self.config, rows, labels)
         if calibration is None:
-            return Boosting(self.config, inputs, BetaCalibration(), booster)
-        later, truth = matrix(calibration[0], inputs), np.asarray(calibration[1], np.float32)
+            return Boosting(self.config, inputs, BetaCalibration(), booster, forest)
+        later = _widened(forest, matrix(calibration[0], inputs))
+        truth = np.asarray(calibration[1], np.float32)
         bent = BetaCalibration.fit(_margin(booster, later), truth)
         if self.config.refit:
             booster = _grow(
                 self.config, np.concatenate([rows, later]), np.concatenate([labels, truth])
             )
-        return Boosting(self.config, inputs, bent, booster)
+        return Boosting(self.config, inputs, bent, booster, forest)
 
     def predict_proba(self, x: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of fraud [n] for rows [n, f]; needs every input column."""
-        return self.calibration.apply(_margin(self._fitted(), matrix(x, self.inputs)))
+        rows = _widened(self.forest, matrix(x, self.inputs))
+        return self.calibration.apply(_margin(self._fitted(), rows))
+
+    def anomaly(self, x: pd.DataFrame) -> Matrix | None:
+        """Scores of the isolation forest alone [n]; None where the model has none."""
+        return None if self.forest is None else self.forest.score(matrix(x, self.inputs))[:, 0]
 
     def export(self, directory: Path) -> None:
-        """Write model.onnx, booster.ubj and inputs.json into `directory`."""
+        """Write model.onnx, booster.ubj, inputs.json and isolation.onnx into `directory`."""
         from components.common.tree_graph import tree_graph
 
         booster = self._fitted()
         directory.mkdir(parents=True, exist_ok=True)
-        graph = tree_graph(booster, self.calibration)
+        stage = None if self.forest is None else self.forest.stage
+        graph = tree_graph(booster, self.calibration, stage)
         (directory / GRAPH).write_bytes(graph.SerializeToString(deterministic=True))
         booster.set_attr(
             **{_CALIBRATION: self.calibration.as_json(), _CONFIG: self.config.model_dump_json()}
         )
         booster.save_model(directory / BOOSTER)
         write_inputs(directory, self.inputs)
+        if self.forest is not None:
+            self.forest.write(directory)
 
     @classmethod
     def load(cls, directory: Path) -> Boosting:
@@ -140,6 +155,7 @@ class Boosting:
             read_inputs(directory),
             BetaCalibration.from_json(bent),
             booster,
+            IsolationForest.read(directory),
         )
 
     def _fitted(self) -> xgboost.Booster:
@@ -158,6 +174,14 @@ def load_booster(directory: Path) -> xgboost.Booster:
         raise bad_input(
             "artifact_unreadable", f"The trees in {directory / BOOSTER} cannot be loaded."
         ) from error
+
+
+def _isolate(config: BoostingConfig, rows: Matrix) -> IsolationForest | None:
+    return IsolationForest.fit(config, rows, config.seed) if config.isolation_trees else None
+
+
+def _widened(forest: IsolationForest | None, rows: Matrix) -> Matrix:
+    return rows if forest is None else forest.widen(rows)
 
 
 def _grow(config: BoostingConfig, rows: Matrix, labels: Matrix) -> xgboost.Booster:

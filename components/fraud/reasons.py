@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.common.artifact import Matrix, read_inputs
+from components.fraud.isolation_forest import ANOMALY, IsolationForest
 
 if TYPE_CHECKING:
     import xgboost
@@ -63,6 +64,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The payment does not fit the usual business of the merchant.",
         "가맹점의 평소 거래와 다릅니다.",
     ),
+    "UNLIKE_OTHERS": (
+        "The payment as a whole is unlike other payments.",
+        "결제의 전체적인 모습이 다른 결제들과 다릅니다.",
+    ),
     "LITTLE_KNOWN": (
         "Little is known yet about the customer or the merchant.",
         "고객이나 가맹점에 대한 정보가 아직 부족합니다.",
@@ -94,6 +99,11 @@ def _zero(value: float) -> bool:
     return value == 0
 
 
+def _unlike(anomaly: float) -> bool:
+    """Above one half an isolation forest calls a row easier to isolate than is usual."""
+    return anomaly > 0.5
+
+
 @dataclass(frozen=True)
 class _Family:
     """Features that say the same thing to a person."""
@@ -122,6 +132,7 @@ _FAMILIES = (
     _Family("merchant_(frauds|risk)_.*", "MERCHANT_FRAUD", _positive),
     _Family("merchant_(count|mean|std|max|users|known)_.*", "MERCHANT_PROFILE"),
     _Family("history_count", "LITTLE_KNOWN"),
+    _Family("anomaly", "UNLIKE_OTHERS", _unlike),
 )
 
 
@@ -138,8 +149,9 @@ def explain(directory: Path, vector: Matrix, *, limit: int = LIMIT) -> tuple[Rea
     scale, summed over the features that share a code; a null speaks for LITTLE_KNOWN, and a text
     that would be untrue at the feature's value is left out.
     """
-    booster, inputs = _loaded(directory)
-    return rank_reasons(inputs, vector[0], contributions(booster, vector)[0], limit=limit)
+    trees = _loaded(directory)
+    row = vector if trees.forest is None else trees.forest.widen(vector)
+    return rank_reasons(trees.names, row[0], contributions(trees.booster, row)[0], limit=limit)
 
 
 def contributions(booster: xgboost.Booster, rows: Matrix) -> Matrix:
@@ -183,15 +195,30 @@ def _family(feature: str) -> _Family | None:
     return next((one for one in _FAMILIES if re.fullmatch(one.pattern, feature)), None)
 
 
+@dataclass(frozen=True)
+class _Trees:
+    """What an explanation needs of an artifact."""
+
+    booster: xgboost.Booster
+    forest: IsolationForest | None
+    inputs: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the trees see."""
+        return self.inputs if self.forest is None else (*self.inputs, ANOMALY)
+
+
 @lru_cache(maxsize=8)
-def _loaded(directory: Path) -> tuple[xgboost.Booster, tuple[str, ...]]:
+def _loaded(directory: Path) -> _Trees:
     """An artifact's trees; its folder is sealed, so what was read once stays true."""
     from components.fraud.boosting import load_booster
 
-    return load_booster(directory), read_inputs(directory)
+    forest = IsolationForest.read(directory)
+    return _Trees(load_booster(directory), forest, read_inputs(directory))
 
 
 def warm(directory: Path) -> None:
     """Load the trees and explain once, so that the first refusal does not pay for it."""
-    _, inputs = _loaded(directory)
+    inputs = _loaded(directory).inputs
     explain(directory, np.zeros((1, len(inputs)), dtype=np.float32))

@@ -24,6 +24,7 @@ from components.fraud import XGBOOST
 from components.fraud.boosting import Boosting, BoostingConfig
 from components.fraud.decision import Policy
 from components.fraud.features import MODEL_INPUT
+from components.fraud.isolation_forest import ANOMALY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     measured = measure(test, score)
     metrics = evaluate(measured)
     metrics["artifact_max_difference"] = artifact_difference(model.predict_proba(test), score)
+    metrics |= _alone(model, test)
     verdict = judge_gates(metrics, XGBOOST.gates)
     windows = json.loads((frame / "windows.json").read_text())
     counts = count_splits(rows, SPLIT, XGBOOST.label)
@@ -89,8 +91,17 @@ def _fit(config: BoostingConfig, train: pd.DataFrame, calibration: pd.DataFrame)
     )
 
 
+def _alone(model: Boosting, test: pd.DataFrame) -> dict[str, Metric]:
+    """How well the isolation forest ranks by itself, without ever having seen a label."""
+    anomaly = model.anomaly(test)
+    if anomaly is None:
+        return {}
+    alone = evaluate(measure(test, anomaly))
+    return {f"{ANOMALY}_{name}": alone[name] for name in ("roc_auc", "average_precision")}
+
+
 def _importance(model: Boosting) -> dict[str, float]:
     """Total gain of the splits on each input."""
     gains = model.booster.get_score(importance_type="total_gain") if model.booster else {}
-    named = {f"f{place}": name for place, name in enumerate(model.inputs)}
+    named = {f"f{place}": name for place, name in enumerate((*model.inputs, ANOMALY))}
     return {named.get(key, key): float(gain) for key, gain in gains.items()}  # type: ignore[arg-type]

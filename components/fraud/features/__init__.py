@@ -1,9 +1,9 @@
 """What we know about a payment, declared once for both engines.
 
 The map: `live.py` features of a payment against the user's last 64, `daily.py` of users and
-merchants as of the last midnight. `moment.py` is the online engine. Offline, `payments.py` reads the
-lake, `windows.py` prepares what `live.py` speaks of, `days.py` what `daily.py` speaks of (a grid of
-`midnights.py`, with `spending.py` and `outcomes.py` on it), and `build.py` makes the tables.
+merchants as of the last midnight. `moment.py` is the online engine. Offline, `payments.py` reads
+the lake, `windows.py` prepares what `live.py` speaks of, `days.py` what `daily.py` speaks of (on a
+grid of `midnights.py`, by `spending.py` and `outcomes.py`), and `build.py` makes the tables.
 """
 
 from __future__ import annotations

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from sklearn.metrics import average_precision_score
 
 from components.common.artifact import Scorer, matrix
 from components.common.errors import FinloopError
 from components.fraud.boosting import Boosting, BoostingConfig, load_booster
+from components.fraud.isolation_forest import IsolationForest
 from tests.contracts import ModelContract, make_rows
 
 SMALL = BoostingConfig(rounds=40, learning_rate=0.2, max_depth=3, max_bin=256)
@@ -39,7 +41,7 @@ def test_another_seed_gives_other_trees() -> None:
 
 def test_calibration_keeps_the_ranking() -> None:
     model, unseen = _fit(), make_rows(seed=8)[0]
-    raw = Boosting(model.config, model.inputs, booster=model.booster)
+    raw = Boosting(model.config, model.inputs, booster=model.booster, forest=model.forest)
     before, after = raw.predict_proba(unseen), model.predict_proba(unseen)
     assert model.calibration != raw.calibration
     np.testing.assert_array_equal(
@@ -56,7 +58,7 @@ def test_refitting_uses_the_newest_rows_too() -> None:
 
 @pytest.mark.parametrize("offset", [-1, 0, 1])
 def test_a_value_on_a_threshold_goes_the_same_way_in_both(tmp_path: Path, offset: int) -> None:
-    model = _fit()
+    model = _fit(SMALL.model_copy(update={"isolation_trees": 0}))
     model.export(tmp_path)
     trees = json.loads(bytes(load_booster(tmp_path).save_raw("json")))
     first = trees["learner"]["gradient_booster"]["model"]["trees"][0]
@@ -117,3 +119,32 @@ def test_a_file_that_is_no_booster_is_refused(tmp_path: Path) -> None:
 def test_a_configuration_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         BoostingConfig.model_validate(wrong)
+
+
+def test_the_isolation_forest_saw_the_training_rows_only() -> None:
+    model = _fit()
+    x, _ = make_rows()
+    alone = IsolationForest.fit(SMALL, matrix(x[:2000], model.inputs), SMALL.seed)
+    assert model.forest is not None
+    assert model.forest.model == alone.model
+
+
+def test_the_anomaly_is_an_input_of_the_trees(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = pd.DataFrame(random.normal(size=(4000, 4)), columns=[f"feature_{n}" for n in range(4)])
+    odd = (x**2).sum(axis=1) > 12  # far from all others, in whatever direction
+    shallow = BoostingConfig(rounds=5, max_depth=1, learning_rate=0.3, min_child_weight=0)
+    with_forest, without = (
+        Boosting(shallow.model_copy(update={"isolation_trees": trees})).fit(x[:3000], odd[:3000])
+        for trees in (100, 0)
+    )
+    precision = [
+        average_precision_score(odd[3000:], model.predict_proba(x[3000:]))
+        for model in (with_forest, without)
+    ]
+    assert precision[0] > precision[1] + 0.1
+    with_forest.export(tmp_path / "with")
+    without.export(tmp_path / "without")
+    assert (tmp_path / "with" / "isolation.onnx").exists()
+    assert not (tmp_path / "without" / "isolation.onnx").exists()
+    assert without.anomaly(x) is None

@@ -11,6 +11,7 @@ import pytest
 from components.common.artifact import matrix
 from components.fraud.boosting import Boosting, BoostingConfig, load_booster
 from components.fraud.features import MODEL_INPUT
+from components.fraud.isolation_forest import ANOMALY
 from components.fraud.reasons import (
     LIMIT,
     TEXTS,
@@ -32,6 +33,7 @@ CODES = {
     "CUSTOMER_FRAUD",
     "MERCHANT_FRAUD",
     "MERCHANT_PROFILE",
+    "UNLIKE_OTHERS",
     "LITTLE_KNOWN",
 }
 
@@ -43,7 +45,7 @@ def test_every_model_input_has_a_reason(name: str) -> None:
 
 def test_codes_are_an_interface_and_all_in_use() -> None:
     assert set(TEXTS) == CODES
-    assert {reason_code(name) for name in MODEL_INPUT} == CODES
+    assert {reason_code(name) for name in (*MODEL_INPUT, ANOMALY)} == CODES
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
@@ -119,10 +121,15 @@ def test_a_trained_model_names_what_it_saw(folder: Path) -> None:
 
 def test_contributions_add_up_to_the_margin(folder: Path) -> None:
     booster = load_booster(folder)
-    rows = np.random.default_rng(1).normal(size=(20, len(MODEL_INPUT))).astype(np.float32)
+    rows = np.random.default_rng(1).normal(size=(20, len(MODEL_INPUT) + 1)).astype(np.float32)
     margin = booster.inplace_predict(rows, predict_type="margin")
     rest = margin - contributions(booster, rows).sum(axis=1)
     np.testing.assert_allclose(rest, rest[0], atol=1e-4)
+
+
+def test_only_what_is_easy_to_isolate_is_called_unlike_others() -> None:
+    assert _codes(anomaly=(0.7, 1.0)) == ["UNLIKE_OTHERS"]
+    assert _codes(anomaly=(0.4, 1.0)) == []
 
 
 def test_warming_leaves_the_answer_as_it_is(folder: Path) -> None:
