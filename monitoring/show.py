@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from components.common.records import Event
     from monitoring.watch import Watched
 
+_SHOWN = 8
+"""Reasons of a window that a table shows."""
+
 
 def watched(found: Sequence[Watched]) -> None:
     """Windows with their verdicts, performance, and the decision to retrain."""
@@ -23,7 +26,7 @@ def watched(found: Sequence[Watched]) -> None:
             for window in one.windows:
                 verdict = "[red]drift[/red]" if window["violated"] else "stable"
                 span = f"{_minute(window['since'])} – {_minute(window['until'])}"
-                table.add_row(span, f"{window['rows']:,}", verdict, _join(window["reasons"]))
+                table.add_row(span, f"{window['rows']:,}", verdict, _listed(window["reasons"]))
             _print(table)
         for line in (*one.notes, *summary(one.performance)):
             _say(f"  {_join([line])}")
@@ -113,6 +116,13 @@ def _join(reasons: Sequence[str]) -> str:
     from rich.markup import escape
 
     return escape(" ".join(reasons))
+
+
+def _listed(reasons: Sequence[str]) -> str:
+    """A line for each reason; those that weigh least are left to `--json`."""
+    more = len(reasons) - _SHOWN
+    lines = [*reasons[:_SHOWN], *([f"… and {more} more; see --json"] if more > 0 else [])]
+    return "\n".join(_join([line]) for line in lines)
 
 
 def _minute(moment: str | None) -> str:
