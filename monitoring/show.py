@@ -70,7 +70,10 @@ def status(found: dict[str, Any]) -> None:
 
     table = Table("what", "state", "where or since")
     for one in found["runs"]:
-        table.add_row(one["name"], "answers" if one["ok"] else "[red]is down[/red]", one["address"])
+        state = "answers" if one["ok"] else "[red]is down[/red]"
+        if one["address"] is None:
+            state = "not started"
+        table.add_row(one["name"], state, one["address"] or "finloop up starts it")
     for one in found["data"]:
         state = "none" if not one["written"] else "[red]stale[/red]" if one["stale"] else "fresh"
         table.add_row(one["name"], state, _minute(one["written"]))

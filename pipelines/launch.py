@@ -54,7 +54,7 @@ def resolve(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         which = ".".join(str(part) for part in problem["loc"]) or "arguments"
         raise bad_input(
             "bad_argument",
-            f"{name} cannot be run with {which}={given.get(which, '')}: {in_words(problem['msg'])}.",
+            f"{name} cannot take {which}={given.get(which, '')}: {in_words(problem['msg'])}.",
         ) from None
 
 

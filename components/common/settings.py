@@ -130,6 +130,11 @@ class Settings(BaseSettings):
         return self.home / "evidently"
 
     @property
+    def running(self) -> Path:
+        """Notices of the processes that answer now."""
+        return self.home / "running"
+
+    @property
     def logs(self) -> Path:
         """Output of the processes that Finloop starts."""
         return self.home / "logs"

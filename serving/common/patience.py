@@ -31,8 +31,9 @@ class Patience:
             begun = True
             await send(message)
 
+        limit = asyncio.timeout(self._seconds)
         try:
-            async with asyncio.timeout(self._seconds) as limit:
+            async with limit:
                 await self._app(scope, receive, watch)
         except TimeoutError:
             if begun or not limit.expired():
