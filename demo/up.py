@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -76,15 +77,16 @@ def _show(console: Console, addresses: tuple[Address, ...]) -> None:
 def _to_try(settings: Settings, services: str, key: str) -> tuple[str, ...]:
     """The key, and commands that work as they are printed."""
     when = _moment(settings).isoformat(timespec="seconds")
+    name = f"try-{secrets.token_hex(3)}"  # a payment is decided once
     return (
         f"API key of this run: {key}",
         *([] if _champions(settings) else [_FIRST_STEPS]),
         "To try, in another terminal:",
         f"  curl -s {services}/v1/fraud/decisions -H 'X-API-Key: {key}' -d '"
-        f'{{"transaction_id": "try-1", "event_timestamp": "{when}", '
+        f'{{"transaction_id": "{name}", "event_timestamp": "{when}", '
         '"user_id": "u000001", "merchant_id": "m00001", "amount": 18500}\'',
-        "  .venv/bin/finloop decisions show try-1",
-        "  .venv/bin/finloop decisions replay try-1",
+        f"  .venv/bin/finloop decisions show {name}",
+        f"  .venv/bin/finloop decisions replay {name}",
         "  .venv/bin/finloop status",
         *(f"  .venv/bin/finloop rollout status {model}" for model in _models()),
     )

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     serving_port: Port = 3000
     """Ports on loopback; the next free one is taken where one is in use."""
 
+    keep_runs: int = Field(default=20, ge=2)
+    """Local pipeline runs whose files are kept; what newer ones use of older ones is kept, too."""
     kfp_host: str | None = None
     kfp_token: SecretStr | None = None
     kfp_namespace: str | None = None
