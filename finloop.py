@@ -37,7 +37,8 @@ def main() -> None:
         status = app(standalone_mode=False)
     except Exception as error:  # noqa: BLE001 - the last place where it can be told
         sentence, status = explained(error)
-        print(sentence, file=sys.stderr)  # noqa: T201
+        if sentence:
+            print(sentence, file=sys.stderr)  # noqa: T201
     except KeyboardInterrupt:
         status = Exit.INTERRUPTED
     sys.exit(int(status or 0))

@@ -176,6 +176,12 @@ def _errors_in_one_sentence() -> Iterator[None]:
 
 
 def _out_of_order(error: Exception) -> Exception:
+    if "locked" in str(error):
+        return unavailable(
+            "ledger_unavailable",
+            "Another process writes the ledger and has not ended in time, so nothing was written; "
+            "retry in a moment.",
+        )
     return unavailable(
         "ledger_unavailable",
         f"The ledger cannot be used ({error}), so nothing was written; "

@@ -145,6 +145,7 @@ def _knock(address: str) -> None:
 def _sentence(error: Exception, address: str) -> FinloopError:
     text = " ".join(str(error).split()) or type(error).__name__
     why = text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"
+    why = f"{why.rstrip('.')}."
     if getattr(error, "error_code", None) in _FORBIDDEN or _FORBIDDEN_STATUS.search(text):
         return refused(
             "mlflow_forbidden",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPMethod, HTTPStatus
 from typing import Annotated
@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from serving.common.auth import HEADER, caller_of
 from serving.common.counting import Counting
@@ -76,11 +77,21 @@ def _say_unknown(app: FastAPI) -> None:
     @app.api_route("/v1", methods=list(HTTPMethod), include_in_schema=False)
     @app.api_route("/v1/{rest:path}", methods=list(HTTPMethod), include_in_schema=False)
     async def unknown(request: Request, rest: str = "") -> Response:
-        known = [one for one in others if one.matches(request.scope)[0] is Match.PARTIAL]
-        if not known:
+        taken = _methods(others, request.scope)
+        if not taken:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        methods = sorted({name for one in known for name in getattr(one, "methods", ())})
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(methods)})
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(taken)})
+
+
+def _methods(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
+    """The methods that an address is there for."""
+    return [
+        method.value
+        for method in HTTPMethod
+        if any(
+            route.matches({**scope, "method": method.value})[0] is Match.FULL for route in routes
+        )
+    ]
 
 
 def _key_check(runtime: Runtime) -> Callable[..., Awaitable[None]]:
