@@ -30,8 +30,8 @@ def test_what_the_system_refuses_is_named() -> None:
 
 def test_a_mistake_of_ours_keeps_its_trace_out_of_sight() -> None:
     try:
-        raise KeyError("lost")
-    except KeyError as error:
+        int("lost")
+    except ValueError as error:
         said, status = explained(error)
     assert status == Exit.UNEXPECTED
     assert said.count("\n") == 0
