@@ -68,6 +68,7 @@ PAYMENTS = pd.DataFrame(
         "amount": [1_000.0, 2_000.0, 3_000.0],
     }
 )
+EXPLAINED = Path(__file__).parent.parent / "docs" / "runbooks" / "errors.md"
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -426,6 +427,7 @@ def problem_of(answer: Any, status: int, code: str) -> str:
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code), told
     assert told["detail"].endswith(".")
     assert "\n" not in told["detail"]
+    assert f"`{code}`" in EXPLAINED.read_text(), "what it means is written down"
     return told["detail"]
 
 
