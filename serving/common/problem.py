@@ -23,6 +23,7 @@ _EXAMPLES = {
     409: ("already_decided", "This id was decided with other content; send a new id, or …"),
     413: ("body_too_large", "The body is larger than 64 KB; send less at once."),
     422: ("out_of_range", "amount must be greater than or equal to 0."),
+    500: ("internal_error", "Something unexpected failed; it was logged, so report the time."),
     503: ("ledger_unavailable", "The ledger cannot be used (…), so nothing was written; …"),
     504: ("timed_out", "There was no answer within 25 seconds; send the same request again: …"),
 }
@@ -32,10 +33,10 @@ _EXAMPLES = {
 class Problem(BaseModel):
     """Why a request was not answered."""
 
-    type: str = Field(description="Address of the kind of problem", examples=["about:blank"])
-    title: str = Field(description="The HTTP status in words", examples=["Conflict"])
-    status: int = Field(description="The HTTP status", examples=[409])
-    code: str = Field(description="Stable name of the problem", examples=["already_decided"])
+    type: str = Field(description="Address of the kind of problem")
+    title: str = Field(description="The HTTP status in words")
+    status: int = Field(description="The HTTP status")
+    code: str = Field(description="Stable name of the problem")
     detail: str = Field(description="One sentence that says what to do")
 
 
@@ -65,7 +66,9 @@ def say_problems(app: FastAPI) -> None:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
     """The OpenAPI description of the problems that an endpoint may answer with."""
-    return {status: _described(HTTPStatus(status)) for status in statuses}
+    known = {status: _described(HTTPStatus(status)) for status in statuses}
+    unexpected = _described(HTTPStatus.INTERNAL_SERVER_ERROR)
+    return {**known, "default": {**unexpected, "description": "Any other problem"}}
 
 
 def _described(status: HTTPStatus) -> dict[str, object]:
