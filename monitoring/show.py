@@ -68,7 +68,8 @@ def status(found: dict[str, Any]) -> None:
     """What runs, what is stale, each model, and what waits for a human."""
     from rich.table import Table
 
-    table = Table("what", "state", "where or since")
+    table = Table("what", "state")
+    table.add_column("where or since", overflow="fold")
     for one in found["runs"]:
         state = "answers" if one["ok"] else "[red]is down[/red]"
         if one["address"] is None:

@@ -52,6 +52,8 @@ def _list(
         )
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
+    elif not rows:
+        typer.echo("No such decision was made yet; `finloop serve` answers payments.")
     else:
         _table(rows, ("decision_id", "subject_id", "decision", "score", "version", "arm"))
 
@@ -166,7 +168,9 @@ def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(column, no_wrap=column == "decision_id")  # it is there to be copied
     for row in rows:
         table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
     Console().print(table)

@@ -367,6 +367,17 @@ def test_that_mlflow_is_down_is_said_at_once(
     assert said.sentence.startswith(f"MLflow at {NOWHERE} does not answer; start it or correct")
 
 
+def test_a_training_does_not_begin_while_mlflow_is_down(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINLOOP_MLFLOW_URI", NOWHERE)
+    said = command("run", XGBOOST.name)
+    step, sentence = said.err.splitlines()
+    assert (said.status, step.split()[:2]) == (3, ["snapshot", "failed"])
+    assert sentence.startswith(f"finloop: MLflow at {NOWHERE} does not answer")
+    assert "step snapshot of fraud-xgboost; its log is" in sentence
+
+
 # --- a disk that is full
 
 
