@@ -55,7 +55,7 @@ def _list(
     elif not rows:
         typer.echo("No such decision was made yet; `finloop serve` answers payments.")
     else:
-        _table(rows, ("decision_id", "subject_id", "decision", "score", "version", "arm"))
+        _table(rows, ("subject_id", "decision", "score", "version", "arm"))
 
 
 def _show(decision_id: _Id, as_json: _Json = False) -> None:
@@ -170,7 +170,7 @@ def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
 
     table = Table()
     for column in columns:
-        table.add_column(column, no_wrap=column == "decision_id")  # it is there to be copied
+        table.add_column(column, overflow="fold")  # what is there to be copied is never cut
     for row in rows:
         table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
     Console().print(table)

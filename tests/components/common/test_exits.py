@@ -29,10 +29,9 @@ def test_what_the_system_refuses_is_named() -> None:
 
 
 def test_a_mistake_of_ours_keeps_its_trace_out_of_sight() -> None:
-    try:
+    with pytest.raises(ValueError, match="lost") as raised:
         int("lost")
-    except ValueError as error:
-        said, status = explained(error)
+    said, status = explained(raised.value)
     assert status == Exit.UNEXPECTED
     assert said.count("\n") == 0
     found = re.search(r"report it with (\S+\.txt)\.$", said)
