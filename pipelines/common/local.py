@@ -44,7 +44,7 @@ def run_here(
     if outputs is not None:
         return RunResult(name, True, run_id, outputs, steps=tuple(log.steps), log=log.path)
     why = log.failure or Failure(
-        "step_failed", "The step ended without saying why", int(Exit.REFUSED)
+        "step_failed", "The step ended without saying why", int(Exit.UNEXPECTED)
     )
     return RunResult(
         name,
