@@ -8,7 +8,8 @@ from importlib import import_module
 
 import typer
 
-from components.common.errors import Exit, FinloopError
+from components.common.errors import Exit
+from components.common.exits import explained
 
 COMMANDS = (
     "components.common.commands",
@@ -33,12 +34,14 @@ def main() -> None:
     """Run a command; an error is one sentence on standard error and an exit status."""
     warnings.simplefilter("ignore")  # advice to the callers of a library, not to who reads this
     try:
-        app()
-    except FinloopError as error:
-        print(f"finloop: {error.message}", file=sys.stderr)  # noqa: T201
-        sys.exit(int(error.exit_status))
+        status = app(standalone_mode=False)
+    except Exception as error:  # noqa: BLE001 - the last place where it can be told
+        sentence, status = explained(error)
+        if sentence:
+            print(sentence, file=sys.stderr)  # noqa: T201
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = Exit.INTERRUPTED
+    sys.exit(int(status or 0))
 
 
 if __name__ == "__main__":

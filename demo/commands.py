@@ -123,4 +123,7 @@ def up() -> None:
     from components.common.settings import load_settings
     from demo import up as everything
 
-    everything.up(load_settings(), Console(), time.sleep)
+    try:
+        everything.up(load_settings(), Console(), time.sleep)
+    except KeyboardInterrupt:  # the way to end it
+        typer.echo("Everything is stopped.")

@@ -49,6 +49,7 @@ def start_mlflow(supervisor: Supervisor, settings: Settings) -> tuple[Settings, 
     process = supervisor.start(
         "mlflow", command.argv, env=command.environment, log=settings.logs / "mlflow.log"
     )
+    supervisor.announce(process, command.address, "/health", settings.running)
     return settings.model_copy(update={"mlflow_uri": command.address}), process
 
 
@@ -65,13 +66,14 @@ def start_evidently(supervisor: Supervisor, settings: Settings) -> str:
     address = f"http://127.0.0.1:{port}"
     program = str(Path(sys.executable).parent / "evidently")
     options = ("--host", "127.0.0.1", "--port", str(port), "--workspace", str(settings.evidently))
-    supervisor.start(
+    process = supervisor.start(
         "evidently",
         (program, "ui", *options),
         env=TELEMETRY_OFF,
         log=settings.logs / "evidently.log",
         ready=address,
     )
+    supervisor.announce(process, address, "/api/version", settings.running)
     return address
 
 

@@ -116,7 +116,9 @@ def rollout_step(
     with _opened_for(model) as (spec, registry, ledger):
 
         def look() -> None:
-            _tell(step(spec, registry, ledger, datetime.now(UTC)), as_json)
+            moved = step(spec, registry, ledger, datetime.now(UTC))
+            if moved or every <= 0:  # who goes on looking wants to hear of moves
+                _tell(moved, as_json)
 
         poll(look, every, _progress) if every > 0 else look()
 

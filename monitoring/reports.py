@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -40,25 +41,34 @@ def keep(
     report.set_name(key)
     snapshot = report.to_snapshot_model()
     snapshot.timestamp = window.since
+    project = uuid5(NAMESPACE_URL, f"finloop/{model}")
     folder = Workspace.create(str(workspace))
-    project = _project(folder, model, panels)
-    folder.state.write_snapshot(project, uuid5(project, key), snapshot)
+    with TemporaryDirectory(prefix=".evidently-", dir=workspace.parent) as aside:
+        known = folder.get_project(project) is not None
+        place = folder if known else _with_project(Path(aside), project, model, panels)
+        place.state.write_snapshot(project, uuid5(project, key), snapshot)
+        if not known:
+            (Path(aside) / str(project)).rename(workspace / str(project))
     return _save_html(
         workspace / REPORTS / f"{model}-{re.sub(r'[^0-9A-Za-z-]+', '_', key)}.html", report
     )
 
 
-def _project(workspace: Workspace, model: str, panels: Sequence[str]) -> UUID:
-    """The project of a model, made with its dashboard on first use; always of the same id."""
-    from evidently.sdk.models import ProjectModel
+def _with_project(aside: Path, project: UUID, model: str, panels: Sequence[str]) -> Workspace:
+    """A workspace aside with the project of a model and its dashboard.
 
-    name = uuid5(NAMESPACE_URL, f"finloop/{model}")
-    if workspace.get_project(name) is None:
-        workspace.add_project(
-            ProjectModel(id=name, name=model, description="Drift against the training sample")
-        )
-        workspace.save_dashboard(name, _dashboard(panels))
-    return name
+    A project has to appear in the real one as a whole: an `evidently ui` that watches it reads the
+    description as soon as the file is there, and never looks again where that was still empty.
+    """
+    from evidently.sdk.models import ProjectModel
+    from evidently.ui.workspace import Workspace
+
+    workspace = Workspace.create(str(aside))
+    workspace.add_project(
+        ProjectModel(id=project, name=model, description="Drift against the training sample")
+    )
+    workspace.save_dashboard(project, _dashboard(panels))
+    return workspace
 
 
 def _dashboard(columns: Sequence[str]) -> DashboardModel:

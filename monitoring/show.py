@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from components.common.records import Event
     from monitoring.watch import Watched
 
+_SHOWN = 8
+"""Reasons of a window that a table shows."""
+
 
 def watched(found: Sequence[Watched]) -> None:
     """Windows with their verdicts, performance, and the decision to retrain."""
@@ -23,7 +26,7 @@ def watched(found: Sequence[Watched]) -> None:
             for window in one.windows:
                 verdict = "[red]drift[/red]" if window["violated"] else "stable"
                 span = f"{_minute(window['since'])} – {_minute(window['until'])}"
-                table.add_row(span, f"{window['rows']:,}", verdict, _join(window["reasons"]))
+                table.add_row(span, f"{window['rows']:,}", verdict, _listed(window["reasons"]))
             _print(table)
         for line in (*one.notes, *summary(one.performance)):
             _say(f"  {_join([line])}")
@@ -65,9 +68,13 @@ def status(found: dict[str, Any]) -> None:
     """What runs, what is stale, each model, and what waits for a human."""
     from rich.table import Table
 
-    table = Table("what", "state", "where or since")
+    table = Table("what", "state")
+    table.add_column("where or since", overflow="fold")
     for one in found["runs"]:
-        table.add_row(one["name"], "answers" if one["ok"] else "[red]is down[/red]", one["address"])
+        state = "answers" if one["ok"] else "[red]is down[/red]"
+        if one["address"] is None:
+            state = "not started"
+        table.add_row(one["name"], state, one["address"] or "finloop up starts it")
     for one in found["data"]:
         state = "none" if not one["written"] else "[red]stale[/red]" if one["stale"] else "fresh"
         table.add_row(one["name"], state, _minute(one["written"]))
@@ -113,6 +120,13 @@ def _join(reasons: Sequence[str]) -> str:
     from rich.markup import escape
 
     return escape(" ".join(reasons))
+
+
+def _listed(reasons: Sequence[str]) -> str:
+    """A line for each reason; those that weigh least are left to `--json`."""
+    more = len(reasons) - _SHOWN
+    lines = [*reasons[:_SHOWN], *([f"… and {more} more; see --json"] if more > 0 else [])]
+    return "\n".join(_join([line]) for line in lines)
 
 
 def _minute(moment: str | None) -> str:

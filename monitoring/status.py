@@ -11,11 +11,14 @@ from typing import Any
 from components.common.domain import Domain, ModelSpec
 from components.common.errors import FinloopError
 from components.common.ledger import Ledger
+from components.common.notices import read_notices
 from components.common.processes import answers
 from components.common.settings import Settings
 from components.common.stages import Stage
 from monitoring.rollout_state import RolloutState, Standing, read_state
 
+_PROCESSES = ("evidently", "services")
+"""What answers only after somebody started it."""
 STALE = timedelta(days=2)
 """Age from which data that is refreshed every day is stale."""
 
@@ -79,18 +82,20 @@ def _standing(one: Standing | None) -> dict[str, Any] | None:
 
 
 def _runs(settings: Settings) -> list[dict[str, Any]]:
-    loopback = "http://127.0.0.1"
-    pages = {
-        "evidently": f"{loopback}:{settings.evidently_port}/api/version",
-        "services": f"{loopback}:{settings.serving_port}/readyz",
-    }
-    return [
-        _mlflow(settings),
-        *({"name": name, "address": url, "ok": answers(url)} for name, url in pages.items()),
+    """What was started for this installation and where it answers; MLflow is there without."""
+    notices = read_notices(settings.running)
+    started = [
+        {"name": one.name, "address": one.address, "ok": answers(one.health)} for one in notices
     ]
+    known = {one.name for one in notices}
+    registry = [_registry(settings)] if "mlflow" not in known or settings.mlflow_uri else []
+    absent = [
+        {"name": name, "address": None, "ok": False} for name in _PROCESSES if name not in known
+    ]
+    return [*registry, *started, *absent]
 
 
-def _mlflow(settings: Settings) -> dict[str, Any]:
+def _registry(settings: Settings) -> dict[str, Any]:
     """The registry that commands use: a server of one's own, or the embedded store's file."""
     address = settings.mlflow_uri
     if address is None or not address.startswith("http"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 import pipelines
-from components.common.errors import bad_input
+from components.common.errors import bad_input, in_words
 from components.common.settings import Settings
 from pipelines.common.arguments import RunArguments
 from pipelines.common.results import RunResult
@@ -54,7 +54,7 @@ def resolve(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         which = ".".join(str(part) for part in problem["loc"]) or "arguments"
         raise bad_input(
             "bad_argument",
-            f"{which}={given.get(which, '')} of {name}: {_sentence(problem['msg'])}.",
+            f"{name} cannot take {which}={given.get(which, '')}: {in_words(problem['msg'])}.",
         ) from None
 
 
@@ -79,7 +79,3 @@ def run(
     from pipelines.common.local import run_here
 
     return run_here(pipeline, package, values, settings, notice)
-
-
-def _sentence(text: str) -> str:
-    return text.removeprefix("Value error, ").rstrip(".")

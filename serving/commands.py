@@ -32,11 +32,13 @@ def _serve(as_json: _Json = False) -> None:
         if as_json:
             typer.echo(json.dumps({"address": served.address, "key": served.key}))
         else:
-            _tell(served.address, served.key)
+            _tell(served.address, served.key, settings.serving_port)
         wait(served)
 
 
-def _tell(address: str, key: str | None) -> None:
+def _tell(address: str, key: str | None, wanted: int) -> None:
+    if not address.endswith(f":{wanted}"):
+        typer.echo(f"Port {wanted} is taken, so the next free one is used.")
     typer.echo(f"Decisions are served on {address}; open it to try them. Ctrl-C stops.")
     if key is not None:
         typer.echo(f"No FINLOOP_API_KEYS are set; the API key of this run is {key}")

@@ -52,8 +52,10 @@ def _list(
         )
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
+    elif not rows:
+        typer.echo("No such decision was made yet; `finloop serve` answers payments.")
     else:
-        _table(rows, ("decision_id", "subject_id", "decision", "score", "version", "arm"))
+        _table(rows, ("subject_id", "decision", "score", "version", "arm"))
 
 
 def _show(decision_id: _Id, as_json: _Json = False) -> None:
@@ -166,7 +168,9 @@ def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # what is there to be copied is never cut
     for row in rows:
         table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
     Console().print(table)

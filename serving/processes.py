@@ -52,6 +52,7 @@ def start_services(supervisor: Supervisor, settings: Settings) -> Served:
         log=settings.logs / "serving.log",
         ready=f"{address}/readyz",
     )
+    supervisor.announce(gateway, address, "/readyz", settings.running)
     return Served(address, key, (follower, gateway))
 
 

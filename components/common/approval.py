@@ -112,7 +112,10 @@ def _approvable(
     name = f"{spec.name} candidate {version}"
     evaluated = _evaluation(spec, version, ledger)
     if evaluated is None:
-        raise refused("not_evaluated", f"{name} was not registered by a pipeline; run {spec.name}.")
+        raise refused(
+            "not_evaluated",
+            f"{name} was not registered by a pipeline; `finloop run {spec.name}` makes one.",
+        )
     if reasons := _gate_reasons(version, evaluated):
         raise refused("gate_failed", f"{name} cannot be approved. {' '.join(reasons)}")
     if by.casefold() in {evaluated.actor.casefold(), candidate.tags.get("author", "").casefold()}:
@@ -131,7 +134,11 @@ def _approvable(
 
 def _no_such_candidate(spec: ModelSpec, version: str, registry: Registry) -> str:
     known = [candidate.version for candidate in registry.candidates(spec)]
-    choice = f"choose one of: {', '.join(known[-10:])}" if known else f"run {spec.name} first"
+    choice = (
+        f"choose one of: {', '.join(known[-10:])}"
+        if known
+        else f"`finloop run {spec.name}` makes one"
+    )
     return f"There is no version {version!r} of {spec.candidate}; {choice}."
 
 

@@ -44,12 +44,13 @@ def _ingest(
     from components.common.ingest import ingest
     from components.common.settings import load_settings
 
+    settings = load_settings()
     with _progress("Ingesting"):
-        report = ingest(source, mapping, load_settings(), datetime.now(UTC))
+        report = ingest(source, mapping, settings, datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
-        _show(report.tables)
+        _show(report.tables, settings.quarantine)
 
 
 def _import_outcomes(
@@ -63,12 +64,13 @@ def _import_outcomes(
     from components.common.outcomes import import_outcomes
     from components.common.settings import load_settings
 
+    settings = load_settings()
     with _progress("Importing"):
-        report = import_outcomes(file, domain, load_settings(), datetime.now(UTC))
+        report = import_outcomes(file, domain, settings, datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
-        _show([report])
+        _show([report], settings.quarantine)
 
 
 def _progress(doing: str) -> AbstractContextManager[object]:
@@ -77,7 +79,7 @@ def _progress(doing: str) -> AbstractContextManager[object]:
     return Console(stderr=True).status(f"{doing} …")
 
 
-def _show(reports: Sequence[TableReport]) -> None:
+def _show(reports: Sequence[TableReport], quarantine: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -93,3 +95,5 @@ def _show(reports: Sequence[TableReport]) -> None:
     for report in reports:
         for reason, count in report.screened.reasons.items():
             console.print(f"{report.table}: {count:,} quarantined because {reason}")
+    if any(report.screened.reasons for report in reports):
+        console.print(f"What is in quarantine lies in {quarantine}, each row with its reason.")

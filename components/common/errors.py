@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
+
+_PLAIN_WORDS = (
+    ("Value error, ", ""),
+    ("Input should have timezone info", "it must have a time zone, as 2026-03-01T21:14:03+09:00"),
+    ("Input should be", "it must be"),
+    ("String should have", "it must have"),
+    ("List should have", "it must have"),
+    (" after validation", ""),
+    ("a valid dictionary", "an object"),
+    ("a valid integer", "a whole number"),
+    ("a valid number", "a number"),
+    ("a valid datetime or date", "a date or a moment"),
+    ("a valid datetime", "a moment"),
+    ("a valid boolean", "true or false"),
+    ("a valid string", "text"),
+    ("finite number", "finite number (not NaN, not infinite)"),
+    ("Field required", "this field is required; add it"),
+    ("Extra inputs are not permitted", "this field is not known here; leave it out"),
+)
+"""What pydantic says, and what a person says."""
+_ASIDE = re.compile(r", (unable to|input is|invalid character|unexpected extra|got a number).*")
 
 
 class Exit(IntEnum):
@@ -14,6 +36,10 @@ class Exit(IntEnum):
     """The input cannot be used (unknown column, unknown model, truncated file)."""
     UNAVAILABLE = 3
     """Something this command needs does not answer (MLflow down, disk full, port taken)."""
+    UNEXPECTED = 70
+    """A mistake of ours (EX_SOFTWARE)."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
 
 
 class FinloopError(Exception):
@@ -37,6 +63,13 @@ class FinloopError(Exception):
         self.message = message
         self.exit_status = exit_status
         self.http_status = http_status
+
+
+def in_words(said: str) -> str:
+    """What pydantic says of a value, as the end of a sentence: no capital, no full stop."""
+    for theirs, ours in _PLAIN_WORDS:
+        said = said.replace(theirs, ours)
+    return _ASIDE.sub("", said).rstrip(".")
 
 
 def bad_input(code: str, message: str) -> FinloopError:

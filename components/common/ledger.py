@@ -56,14 +56,17 @@ R = TypeVar("R", Decision, Shadow, Outcome, Event)
 
 
 class Ledger:
-    """The record on SQLite (WAL, fsynced). Safe to share between threads and processes."""
+    """The record on SQLite (WAL, fsynced). Safe to share between threads and processes.
 
-    def __init__(self, path: Path) -> None:
+    `patience` is how many seconds it waits for another writer before it gives up.
+    """
+
+    def __init__(self, path: Path, patience: float = 30.0) -> None:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
+                path, timeout=patience, isolation_level=None, check_same_thread=False
             )
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -173,6 +176,12 @@ def _errors_in_one_sentence() -> Iterator[None]:
 
 
 def _out_of_order(error: Exception) -> Exception:
+    if "locked" in str(error):
+        return unavailable(
+            "ledger_unavailable",
+            "Another process writes the ledger and has not ended in time, so nothing was written; "
+            "retry in a moment.",
+        )
     return unavailable(
         "ledger_unavailable",
         f"The ledger cannot be used ({error}), so nothing was written; "

@@ -53,7 +53,7 @@ def open_client(settings: Settings) -> MlflowClient:
     """
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
-    _knock(settings.mlflow_address)
+    knock(settings)
     with translated(settings):
         _quiet()
         if settings.mlflow_uri is None:
@@ -130,8 +130,12 @@ def answered(
     return wrapper
 
 
-def _knock(address: str) -> None:
-    """Ask whether a server is there at all, before the seconds that MLflow's imports take."""
+def knock(settings: Settings) -> None:
+    """Ask whether a server is there at all, before the seconds that MLflow's imports take.
+
+    Raises `FinloopError("mlflow_unavailable")`. An embedded store needs no server.
+    """
+    address = settings.mlflow_address
     url = urlsplit(address)
     if url.scheme not in _PORTS or url.hostname is None:
         return
@@ -145,6 +149,7 @@ def _knock(address: str) -> None:
 def _sentence(error: Exception, address: str) -> FinloopError:
     text = " ".join(str(error).split()) or type(error).__name__
     why = text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"
+    why = f"{why.rstrip('.')}."
     if getattr(error, "error_code", None) in _FORBIDDEN or _FORBIDDEN_STATUS.search(text):
         return refused(
             "mlflow_forbidden",

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from components.common.errors import unavailable
+from components.common.notices import Board, Notice
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 15.0
@@ -51,6 +52,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.processes: list[Process] = []
+        self._board = Board()
         self._previous_handler: signal._HANDLER = signal.SIG_DFL
 
     def __enter__(self) -> Supervisor:
@@ -100,8 +102,17 @@ class Supervisor:
             wait(process, ready, timeout)
         return process
 
+    def announce(self, process: Process, address: str, health: str, folder: Path) -> None:
+        """Let other commands know, as long as this owner lives, where a process answers.
+
+        `health` is the path below `address` that tells whether all is well; see `notices`.
+        """
+        notice = Notice(process.name, address, f"{address}{health}", process.popen.pid)
+        self._board.put_up(folder, notice)
+
     def stop(self) -> None:
         """Stop everything, the youngest first; what does not listen is killed."""
+        self._board.take_down()
         for process in reversed(self.processes):
             _signal_group(process, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS

@@ -169,7 +169,7 @@ def _check_columns(
         found = types.get(column.column, "NULL")
         kind = table.column(name).type
         if found != "NULL" and not re.fullmatch(_ACCEPTED[kind], found):
-            raise _wrong_type(source, column.column, kind, f"has the type {found}")
+            raise _wrong_type(source, column.column, kind, f"it is {found}")
 
 
 def _check_texts(
@@ -187,7 +187,7 @@ def _check_texts(
         ).fetchall()[0]
         if marked and not readable:
             kind = table.column(ours).type
-            raise _wrong_type(source, theirs.column, kind, f"is not in any of {marked} rows")
+            raise _wrong_type(source, theirs.column, kind, "no row has one")
 
 
 def _select(source: Source, mapping: TableMapping, table: Table, types: dict[str, str]) -> str:
@@ -243,7 +243,9 @@ def _typed(raw: str, found: str, wanted: ColumnType) -> str:
 
 def _wrong_type(source: Source, column: str, kind: ColumnType, found: str) -> FinloopError:
     return bad_input(
-        "wrong_type", f"{source.name}: column {column!r} must be {IN_WORDS[kind]}, but {found}."
+        "wrong_type",
+        f"{source.name}: column {column!r} must be {IN_WORDS[kind]}, but {found}; "
+        "convert it, or map another column.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 CARD = "model_card.md"
 _DESCRIPTION_LIMIT = 5000  # what MLflow keeps of a description
 _VALUE_LIMIT = 6000  # what it keeps of a parameter
+_SHOWN = "evaluation"
+"""Folder of a run's artifacts for what people look at."""
+_PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)/]+\.png)\)")
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def register(
             source=model.artifact_location,
             run_id=started.info.run_id,
             tags=_version_tags(spec, run, actor, sealed),
-            description=_description(artifact),
+            description=_description(artifact, started.info.run_id),
             model_id=model.model_id,
         )
     _enter(settings, spec, str(version.version), run, actor, sealed)
@@ -117,7 +121,9 @@ def _started(
     client: MlflowClient, settings: Settings, spec: ModelSpec, run: RunFacts, actor: str
 ) -> Iterator[Run]:
     tags = {**_run_tags(spec, run, actor), "mlflow.user": actor}
-    started = client.create_run(_experiment(client, settings, spec.name), tags=tags)
+    name = f"{spec.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    experiment = _experiment(client, settings, spec.name)
+    started = client.create_run(experiment, tags=tags, run_name=name)
     run_id = started.info.run_id
     try:
         yield started
@@ -162,7 +168,7 @@ def _experiment(client: MlflowClient, settings: Settings, name: str) -> str:
 def _show(client: MlflowClient, started: Run, artifact: Path) -> None:
     """Put the model card and the pictures on the run's page too, where people look."""
     for path in sorted((*artifact.glob("*.png"), *artifact.glob(CARD))):
-        client.log_artifact(started.info.run_id, str(path), "evaluation")
+        client.log_artifact(started.info.run_id, str(path), _SHOWN)
 
 
 def _run_tags(spec: ModelSpec, run: RunFacts, actor: str) -> dict[str, str]:
@@ -181,12 +187,13 @@ def _version_tags(spec: ModelSpec, run: RunFacts, actor: str, sealed: Seal) -> d
     return {**_run_tags(spec, run, actor), "digest": sealed.digest}
 
 
-def _description(artifact: Path) -> str | None:
-    """The model card as the registry page shows it, without the pictures it cannot reach."""
+def _description(artifact: Path, run_id: str) -> str | None:
+    """The model card as the registry page shows it, with the pictures that the run has."""
     if not (artifact / CARD).is_file():
         return None
-    lines = (artifact / CARD).read_text(encoding="utf-8").splitlines()
-    text = "\n".join(line for line in lines if not line.startswith("!["))
+    where = f"get-artifact?run_uuid={run_id}&path={_SHOWN}/"  # relative to the page, behind a proxy
+    card = (artifact / CARD).read_text(encoding="utf-8")
+    text = _PICTURE.sub(rf"![\1]({where}\2)", card)
     if len(text) <= _DESCRIPTION_LIMIT:
         return text
     cut = text[: _DESCRIPTION_LIMIT - 80].rsplit("\n", 1)[0]

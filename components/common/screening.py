@@ -77,7 +77,8 @@ def _rules(column: Column, now: datetime) -> Iterator[tuple[str, str]]:
     name = f'"{column.name}"'
     yield f"{UNREADABLE} = {quote(column.name)}", f"{column.name} is not {IN_WORDS[column.type]}"
     if column.required:
-        yield f"{name} IS NULL", f"{column.name} is missing"
+        missing = "missing or no number" if column.type == "float64" else "missing"
+        yield f"{name} IS NULL", f"{column.name} is {missing}"
     if column.type == "timestamp":
         yield f"{name} > TIMESTAMPTZ {quote(now.isoformat())}", f"{column.name} is in the future"
         yield f"{name} < TIMESTAMPTZ {quote(EARLIEST)}", f"{column.name} is before {EARLIEST}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from components.common.errors import bad_input
+from components.common.errors import bad_input, in_words
 
 TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
@@ -24,6 +26,10 @@ TELEMETRY_OFF = {
     "MPLBACKEND": "Agg",
 }
 """Environment under which every component stays silent about its use."""
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
 class Settings(BaseSettings):
@@ -42,16 +48,18 @@ class Settings(BaseSettings):
     """The ledger, where it is not the one under `home`: a sandbox shares the company's."""
     pseudonym_key: SecretStr | None = None
     """Key of the user and device pseudonyms; made and kept under `home` where not given."""
-    api_keys: dict[str, str] = Field(default_factory=dict)
+    api_keys: dict[str, Digest] = Field(default_factory=dict)
     """Caller → SHA-256 (hex) of its API key, as a JSON object."""
 
     mlflow_uri: str | None = None
     """Tracking server and registry of one's own; the embedded SQLite store where not given."""
-    mlflow_port: int = 5000
-    evidently_port: int = 8001
-    serving_port: int = 3000
+    mlflow_port: Port = 5000
+    evidently_port: Port = 8001
+    serving_port: Port = 3000
     """Ports on loopback; the next free one is taken where one is in use."""
 
+    keep_runs: int = Field(default=20, ge=2)
+    """Local pipeline runs whose files are kept; what newer ones use of older ones is kept, too."""
     kfp_host: str | None = None
     kfp_token: SecretStr | None = None
     kfp_namespace: str | None = None
@@ -67,7 +75,10 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
-        ZoneInfo(name)
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {name!r}; write one as Asia/Seoul") from None
         return name
 
     @property
@@ -121,6 +132,11 @@ class Settings(BaseSettings):
         return self.home / "evidently"
 
     @property
+    def running(self) -> Path:
+        """Notices of the processes that answer now."""
+        return self.home / "running"
+
+    @property
     def logs(self) -> Path:
         """Output of the processes that Finloop starts."""
         return self.home / "logs"
@@ -149,13 +165,18 @@ def load_settings() -> Settings:
     os.environ.update(TELEMETRY_OFF)
     try:
         return Settings()
-    except (ValidationError, ValueError) as error:
+    except ValidationError as error:
         raise bad_input("settings", _first_problem(error)) from None
+    except SettingsError as error:
+        name = re.search(r'field "(\w+)"', str(error))
+        which = f"FINLOOP_{name[1].upper()}" if name else "A FINLOOP_ setting"
+        raise bad_input("settings", f"{which} cannot be used: it must be JSON.") from None
 
 
-def _first_problem(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return f"A FINLOOP_ setting cannot be read: {error}."
+def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
-    name = "FINLOOP_" + "_".join(str(part) for part in problem["loc"]).upper()
-    return f"{name} cannot be used: {problem['msg']}."
+    setting, *inside = (str(part) for part in problem["loc"])
+    name = f"FINLOOP_{setting.upper()}" + "".join(f"[{part}]" for part in inside)
+    if problem["type"] == "string_pattern_mismatch":
+        return f"{name} cannot be used: it must be the SHA-256 of the key, in 64 hex digits."
+    return f"{name} cannot be used: {in_words(problem['msg'])}."

@@ -88,5 +88,5 @@ def _check_names(folder: Path, mapping: Mapping, found: dict[str, Source]) -> No
         raise bad_input(
             "no_tables",
             f"{folder} has no table of the mapping {mapping.name!r}; put a parquet or CSV file "
-            f"there named {' or '.join(wanted)}.",
+            f"there named after one of these: {', '.join(wanted)}.",
         )

@@ -46,4 +46,4 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, FinloopError):
         return Failure(error.code, error.message, int(error.exit_status))
     first = (str(error).strip() or "no message").splitlines()[0]
-    return Failure("step_failed", f"{type(error).__name__}: {first}", int(Exit.REFUSED))
+    return Failure("step_failed", f"{type(error).__name__}: {first}", int(Exit.UNEXPECTED))

@@ -67,13 +67,18 @@ def require(verdict: Input[Artifact]) -> None:
 def snapshot(
     cut_off: str,
 ) -> NamedTuple("State", [("data_digest", str), ("code_digest", str), ("cut_off", str)]):  # type: ignore[valid-type]
-    """What there is to train on now: digests of data and code, and until when labels count."""
+    """What there is to train on now: digests of data and code, and until when labels count.
+
+    Fails where the registry is out of reach: better now than after the training.
+    """
     from components.common.feature_tables import current
+    from components.common.mlflow_store import knock
     from components.common.provenance import code_digest
     from components.common.settings import load_settings
     from components.common.step_report import reported
 
     with reported():
+        knock(load_settings())
         made = current(load_settings())
         return (made.data_digest, code_digest(), cut_off or made.as_of)
 

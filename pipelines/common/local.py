@@ -9,12 +9,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from components.common.environment import environment
 from components.common.errors import Exit
 from components.common.settings import Settings
 from components.common.step_report import Failure
+from pipelines.common.pruning import CACHE, RUNS, note_use, prune
 from pipelines.common.results import RunResult
 from pipelines.common.run_log import RunLog, Step
 
@@ -32,16 +34,17 @@ def run_here(
     """
     run_id = f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     with (
-        RunLog(settings.logs / f"{run_id}.log", notice) as log,
+        RunLog(settings.logs / f"{run_id}.log", notice, partial(note_use, settings.kfp)) as log,
         environment(settings),
         _scratch(settings),
         _captured(log),
     ):
         outputs = _execute(pipeline, arguments, settings, log)
+    prune(settings.kfp, settings.keep_runs)
     if outputs is not None:
         return RunResult(name, True, run_id, outputs, steps=tuple(log.steps), log=log.path)
     why = log.failure or Failure(
-        "step_failed", "The step ended without saying why", int(Exit.REFUSED)
+        "step_failed", "The step ended without saying why", int(Exit.UNEXPECTED)
     )
     return RunResult(
         name,
@@ -63,11 +66,11 @@ def _execute(
 
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(settings.kfp / "runs"),
+        pipeline_root=str(settings.kfp / RUNS),
         workspace_root=str(settings.kfp / "workspace"),
         raise_on_error=False,
         enable_caching=True,
-        cache_root=str(settings.kfp / "cache"),
+        cache_root=str(settings.kfp / CACHE),
     )
     task = pipeline(**arguments)
     if any(not step.ok for step in log.steps):

@@ -14,7 +14,7 @@ from components.common.step_report import Failure, find_failure
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STARTED = re.compile(r"Executing task '([^']+)'")
 _ENDED = re.compile(r"Task '([^']+)' finished with status (SUCCESS|FAILURE)")
-_CACHED = re.compile(r"Task (\S+) cache hit")
+_CACHED = re.compile(r"Task (\S+) cache hit \(key=(\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,19 @@ class Step:
 class RunLog(io.TextIOBase):
     """A text stream that keeps what is written to it and notices how the steps fare."""
 
-    def __init__(self, path: Path, notice: Callable[[Step], None] = lambda step: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        notice: Callable[[Step], None] = lambda step: None,
+        used: Callable[[str], None] = lambda key: None,
+    ) -> None:
+        """`notice` is told of each step, and `used` the beginning of the key of each cache hit."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.steps: list[Step] = []
         self.failure: Failure | None = None
         self._notice = notice
+        self._used = used
         self._file = path.open("a", encoding="utf-8")
         self._line = ""
         self._began: dict[str, float] = {}
@@ -68,6 +75,7 @@ class RunLog(io.TextIOBase):
             seconds = time.monotonic() - self._began.get(ended[1], time.monotonic())
             self._add(Step(ended[1], ended[2] == "SUCCESS", round(seconds, 1)))
         elif cached := _CACHED.search(line):
+            self._used(cached[2])
             self._add(Step(cached[1], True, 0.0, cached=True))
         elif failure := find_failure(line):
             self.failure = failure

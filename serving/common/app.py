@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPMethod, HTTPStatus
 from typing import Annotated
@@ -10,12 +10,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from serving.common.auth import HEADER, caller_of
 from serving.common.counting import Counting
 from serving.common.metrics import exposition
 from serving.common.openapi import show_page
+from serving.common.patience import ANSWER_SECONDS, Patience
 from serving.common.problem import say_problems
 from serving.common.record_endpoints import record_routes
 from serving.common.runtime import Runtime
@@ -31,8 +33,11 @@ _DESCRIPTION = (
 )
 
 
-def make_app(runtime: Runtime) -> FastAPI:
-    """The application of one worker; it starts and stops the runtime with itself."""
+def make_app(runtime: Runtime, answer_seconds: float = ANSWER_SECONDS) -> FastAPI:
+    """The application of one worker; it starts and stops the runtime with itself.
+
+    A request that has no answer after `answer_seconds` is answered with a problem.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +57,7 @@ def make_app(runtime: Runtime) -> FastAPI:
     show_page(app)
     _show_metrics(app)
     _say_unknown(app)
+    app.add_middleware(Patience, seconds=answer_seconds)
     app.add_middleware(Counting)
     return app
 
@@ -66,11 +72,26 @@ def _show_metrics(app: FastAPI) -> None:
 def _say_unknown(app: FastAPI) -> None:
     """Answer what no endpoint answers; comes last, so that it takes what the others left."""
 
+    others = tuple(app.router.routes)
+
+    @app.api_route("/v1", methods=list(HTTPMethod), include_in_schema=False)
     @app.api_route("/v1/{rest:path}", methods=list(HTTPMethod), include_in_schema=False)
-    async def unknown(request: Request, rest: str) -> Response:
-        others = app.router.routes[:-1]
-        known = any(route.matches(request.scope)[0] is Match.PARTIAL for route in others)
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+    async def unknown(request: Request, rest: str = "") -> Response:
+        taken = _methods(others, request.scope)
+        if not taken:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(taken)})
+
+
+def _methods(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
+    """The methods that an address is there for."""
+    return [
+        method.value
+        for method in HTTPMethod
+        if any(
+            route.matches({**scope, "method": method.value})[0] is Match.FULL for route in routes
+        )
+    ]
 
 
 def _key_check(runtime: Runtime) -> Callable[..., Awaitable[None]]:

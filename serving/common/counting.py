@@ -31,6 +31,6 @@ class Counting:
         try:
             await self._app(scope, receive, watch)
         finally:
-            endpoint = getattr(scope.get("route"), "path", "unknown")
+            endpoint = getattr(scope.get("route"), "path", "") or "unknown"
             metrics().requests.labels(scope["method"], endpoint, str(status)).inc()
             metrics().seconds.labels(scope["method"], endpoint).observe(perf_counter() - started)

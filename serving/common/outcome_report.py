@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from components.common.errors import FinloopError
 from serving.common.parsing import Moment, parse
 
 
-class OutcomeReport(BaseModel):
+class OutcomeReport(BaseModel, ABC):
     """What turned out to be true of a decided subject.
 
     A domain adds the field `kind`, a literal with its own name, and fields of its own.
@@ -28,14 +29,14 @@ class OutcomeReport(BaseModel):
     )
 
     @property
+    @abstractmethod
     def subject_id(self) -> str:
         """What was decided on."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def label(self) -> bool:
         """What turned out to be true."""
-        raise NotImplementedError
 
 
 class _Kind(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from components.common.errors import FinloopError
+from components.common.errors import FinloopError, in_words
 
 LIMIT = 64 * 1024
 """Largest body in bytes."""
@@ -69,16 +69,21 @@ def not_in_future(name: str, moment: datetime, now: datetime) -> None:
 def _mistake(first: Any) -> FinloopError:
     status, code = _CODES.get(first["type"], _OTHERWISE)
     where = ".".join(str(part) for part in first["loc"]) or "The body"
-    return FinloopError(code, f"{where}: {_in_words(first)}.", http_status=status)
+    return FinloopError(code, _sentence(where, str(first["msg"])), http_status=status)
 
 
-def _in_words(first: Any) -> str:
-    if first["type"] == "extra_forbidden":
-        return "this field is not known here; leave it out"
-    return str(first["msg"]).removesuffix(".")
+def _sentence(where: str, said: str) -> str:
+    if said.startswith("Invalid JSON: "):
+        return f"The body is no JSON ({said.removeprefix('Invalid JSON: ')}); send a JSON object."
+    words = in_words(said)
+    if words.startswith("it must "):
+        return f"{where} {words.removeprefix('it ')}."
+    return f"{where}: {words}."
 
 
 def _too_large(limit: int) -> FinloopError:
     return FinloopError(
-        "body_too_large", f"The body is larger than {limit // 1024} KB.", http_status=413
+        "body_too_large",
+        f"The body is larger than {limit // 1024} KB; send less at once.",
+        http_status=413,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -11,23 +12,37 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from components.common.errors import FinloopError
+from components.common.errors import FinloopError, in_words
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("finloop.serving")
+_EXAMPLES = {
+    400: ("malformed_json", "The body is no JSON (EOF while parsing …); send a JSON object."),
+    401: ("api_key_wrong", "This API key is not known here; ask for one."),
+    404: ("unknown_subject", 'Nothing was decided on "T-1", so no outcome was taken.'),
+    409: ("already_decided", "This id was decided with other content; send a new id, or …"),
+    413: ("body_too_large", "The body is larger than 64 KB; send less at once."),
+    422: ("out_of_range", "amount must be greater than or equal to 0."),
+    500: ("internal_error", "Something unexpected failed; it was logged, so report the time."),
+    503: ("ledger_unavailable", "The ledger cannot be used (…), so nothing was written; …"),
+    504: ("timed_out", "There was no answer within 25 seconds; send the same request again: …"),
+}
+"""Status → a code and a sentence of it, for the page of the endpoints."""
 
 
 class Problem(BaseModel):
     """Why a request was not answered."""
 
-    type: str = Field(description="Address of the kind of problem", examples=["about:blank"])
-    title: str = Field(description="The HTTP status in words", examples=["Conflict"])
-    status: int = Field(description="The HTTP status", examples=[409])
-    code: str = Field(description="Stable name of the problem", examples=["already_decided"])
+    type: str = Field(description="Address of the kind of problem")
+    title: str = Field(description="The HTTP status in words")
+    status: int = Field(description="The HTTP status")
+    code: str = Field(description="Stable name of the problem")
     detail: str = Field(description="One sentence that says what to do")
 
 
-def problem(status: int, code: str, detail: str) -> Response:
+def problem(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
     """The answer that carries one problem."""
     body = Problem(
         type="about:blank",
@@ -36,7 +51,8 @@ def problem(status: int, code: str, detail: str) -> Response:
         code=code,
         detail=detail,
     )
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
     return Response(body.model_dump_json(), status, headers, MEDIA_TYPE)
 
 
@@ -50,13 +66,18 @@ def say_problems(app: FastAPI) -> None:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
     """The OpenAPI description of the problems that an endpoint may answer with."""
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
-        }
-        for status in statuses
-    }
+    known = {status: _described(HTTPStatus(status)) for status in statuses}
+    unexpected = _described(HTTPStatus.INTERNAL_SERVER_ERROR)
+    return {**known, "default": {**unexpected, "description": "Any other problem"}}
+
+
+def _described(status: HTTPStatus) -> dict[str, object]:
+    code, detail = _EXAMPLES[status]
+    example = Problem(
+        type="about:blank", title=status.phrase, status=status, code=code, detail=detail
+    )
+    content = {"schema": Problem.model_json_schema(), "example": example.model_dump(mode="json")}
+    return {"description": status.phrase, "content": {MEDIA_TYPE: content}}
 
 
 async def _finloop_error(request: Request, error: Exception) -> Response:
@@ -68,18 +89,23 @@ async def _finloop_error(request: Request, error: Exception) -> Response:
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    where = f"{request.method} {request.url.path}"
-    return problem(
-        error.status_code, code, f"{where}: {error.detail}; see /docs for what there is."
-    )
+    where, headers = request.url.path, error.headers
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            code, said = "not_found", f"There is nothing at {where}"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (headers or {}).get("Allow", "other methods")
+            code, said = "method_not_allowed", f"{where} takes {allowed}, not {request.method}"
+        case status:
+            code, said = f"http_{status}", f"{request.method} {where}: {error.detail}"
+    return problem(error.status_code, code, f"{said}; see /docs for what there is.", headers)
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what the handler is registered for
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return problem(422, "wrong_type", f"{where}: {first['msg']}.")
+    return problem(422, "wrong_type", f"{where}: {in_words(first['msg'])}.")
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

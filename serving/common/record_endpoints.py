@@ -60,7 +60,11 @@ def record_routes(runtime: Runtime) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["record"])
     kinds = {service.name: service.outcome for service in runtime.services}
 
-    @routes.get("/decisions/{decision_id}", responses=responses(401, 404, 503))
+    @routes.get(
+        "/decisions/{decision_id}",
+        summary="Read a decision again",
+        responses=responses(401, 404, 503, 504),
+    )
     async def decision(decision_id: str) -> RecordedDecision:
         """What was decided, on what, by which version, and what turned out to be true."""
         return await asyncio.to_thread(_recorded, runtime.ledger, decision_id)
@@ -68,7 +72,7 @@ def record_routes(runtime: Runtime) -> APIRouter:
     @routes.post(
         "/outcomes",
         **described(
-            "Report outcomes", schema(kinds), Accepted, problems=(400, 401, 404, 413, 422, 503)
+            "Report outcomes", schema(kinds), Accepted, problems=(400, 401, 404, 413, 422, 503, 504)
         ),
     )
     async def outcomes(request: Request) -> Accepted:
@@ -88,7 +92,9 @@ def _recorded(ledger: Ledger, decision_id: str) -> RecordedDecision:
     decision = ledger.decision(decision_id)
     if decision is None:
         raise FinloopError(
-            "unknown_decision", "There is no decision of that id.", http_status=HTTPStatus.NOT_FOUND
+            "unknown_decision",
+            "There is no decision of that id; take the decision_id of an answer.",
+            http_status=HTTPStatus.NOT_FOUND,
         )
     found = ledger.outcomes("domain = ? AND subject_id = ?", decision.domain, decision.subject_id)
     return RecordedDecision(

@@ -29,6 +29,8 @@ _MODELS_SECONDS = 0.5
 _STORE_SECONDS = 2.0
 _LEDGER_SECONDS = 0.25
 _CHUNK = 1000
+_PATIENCE_SECONDS = 10.0
+"""Wait of a group of decisions for another writer; the one behind it is answered in time, too."""
 
 _log = logging.getLogger("finloop.serving")
 
@@ -113,7 +115,8 @@ class Runtime:
     def open_ledger(self) -> None:
         """Open the ledger, once for reading and once for writing: a commit stops no reader."""
         if self._ledger is None:
-            reading, writing = Ledger(self.settings.ledger), Ledger(self.settings.ledger)
+            path = self.settings.ledger
+            reading, writing = Ledger(path), Ledger(path, patience=_PATIENCE_SECONDS)
             self._recorder = Recorder(writing)
             self.shadowing = Shadowing(self._recorder)
             self._ledger = reading

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from components.common.identity import pseudonymise
 from components.common.ledger import canonical_json
+from components.fraud.reasons import TEXTS
 from serving.common.outcome_report import OutcomeReport
 from serving.common.parsing import Moment
 
@@ -28,6 +29,24 @@ _EXAMPLE = {
     "device_id": "device-17-1",
     "latitude": 37.5665,
     "longitude": 126.978,
+}
+_ANSWER = {
+    "decision_id": "7e7d179b6792403b9e2cff704b7f30c0",
+    "transaction_id": "T-20260301-000042",
+    "event_timestamp": "2026-03-01T12:14:03Z",
+    "decision": "DECLINE",
+    "risk_level": "HIGH",
+    "probability": 0.81,
+    "reasons": [
+        {
+            "code": "AMOUNT_UNUSUAL",
+            "text_en": TEXTS["AMOUNT_UNUSUAL"][0],
+            "text_ko": TEXTS["AMOUNT_UNUSUAL"][1],
+        }
+    ],
+    "model": {"name": "fraud-xgboost", "version": "3", "digest": "ae06bf20…", "arm": "champion"},
+    "feature_age_seconds": {"fraud_user_daily": 76443.0, "fraud_merchant_daily": None},
+    "degraded": ["fraud_merchant_daily_missing"],
 }
 
 
@@ -87,6 +106,8 @@ class Answerer(BaseModel):
 class PaymentDecision(BaseModel):
     """The decision on a payment. Everything in it can be given again, byte for byte."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER]})
+
     decision_id: str = Field(description="Names this decision; see GET /v1/decisions/{id}")
     transaction_id: str
     event_timestamp: datetime = Field(description="When the payment happened, in UTC")
@@ -111,7 +132,7 @@ class FraudOutcome(OutcomeReport):
     """Whether a payment was fraud."""
 
     kind: Literal["fraud"] = Field(description="The domain that decided")
-    transaction_id: Id = Field(description="The payment")
+    transaction_id: Id = Field(description="The payment", examples=["T-20260301-000042"])
     is_fraud: bool = Field(description="Whether it was fraud")
 
     @property

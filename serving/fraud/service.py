@@ -29,7 +29,7 @@ def router(runtime: Runtime) -> APIRouter:
             "Decide on a payment",
             Payment.model_json_schema(),
             PaymentDecision,
-            problems=(400, 401, 409, 413, 422, 503),
+            problems=(400, 401, 409, 413, 422, 503, 504),
         ),
     )
     async def decide(request: Request) -> Response:

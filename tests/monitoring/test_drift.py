@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -211,3 +212,21 @@ def test_reports_are_kept_for_the_evidently_ui_and_as_html(
     assert html.parent == tmp_path / "reports"
     assert "amount" in html.read_text()
     assert len(list(html.parent.iterdir())) == 2
+
+
+def test_an_evidently_ui_that_runs_already_sees_a_new_project_and_its_reports(
+    kept: Callable[[Window], Path], tmp_path: Path
+) -> None:
+    from evidently.ui.service.storage.local import create_local_project_manager
+    from evidently.ui.service.storage.local.base import LocalState
+
+    state = LocalState.load(str(tmp_path), None)
+    create_local_project_manager(str(tmp_path), autorefresh=True, state=state)
+    for day in range(2):
+        since = WINDOW.since + day * DAY
+        kept(Window(since, since + DAY))
+    deadline = time.monotonic() + 30
+    while sum(map(len, state.snapshots.values())) < 2:
+        assert time.monotonic() < deadline, "the reports are not seen"
+        time.sleep(0.02)
+    assert [project.name for project in state.projects.values()] == ["fraud-xgboost"]

@@ -17,6 +17,7 @@ import pytest
 from components import domains
 from components.common.errors import FinloopError
 from components.common.ledger import Ledger
+from components.common.notices import Board, Notice
 from components.common.records import Event
 from components.common.settings import Settings
 from components.fraud import XGBOOST
@@ -105,6 +106,33 @@ def test_a_server_is_up_when_it_says_so(
         found = _look(settings.model_copy(update={"mlflow_uri": address}), ledger)
 
     assert found["runs"][0]["ok"] is ok
+
+
+def test_what_was_started_is_found_wherever_it_answers_and_only_while_it_runs(
+    settings: Settings, ledger: Ledger
+) -> None:
+    elsewhere = "http://127.0.0.1:9"
+    board = Board()
+    with _server(200) as address:
+        board.put_up(settings.running, Notice("services", address, f"{address}/readyz", 1))
+        board.put_up(settings.running, Notice("mlflow", elsewhere, f"{elsewhere}/health", 2))
+        found = {one["name"]: one for one in _look(settings, ledger)["runs"]}
+        board.take_down()
+
+    assert found["services"] == {"name": "services", "address": address, "ok": True}
+    assert found["mlflow"] == {"name": "mlflow", "address": elsewhere, "ok": False}
+    assert found["evidently"] == {"name": "evidently", "address": None, "ok": False}
+    assert [one["address"] for one in _look(settings, ledger)["runs"][1:]] == [None, None]
+
+
+def test_a_stranger_on_our_port_is_not_taken_for_our_services(
+    settings: Settings, ledger: Ledger
+) -> None:
+    with _server(200) as address:
+        port = int(address.rpartition(":")[2])
+        found = _look(settings.model_copy(update={"serving_port": port}), ledger)["runs"]
+
+    assert found[-1] == {"name": "services", "address": None, "ok": False}
 
 
 @pytest.mark.parametrize(("age", "stale"), [(timedelta(hours=1), False), (2 * STALE, True)])

@@ -20,12 +20,13 @@ from pipelines.common.kubeflow import FROM_SECRET, write_package
 
 pipeline_spec_pb2: Any = import_module("kfp.pipeline_spec.pipeline_spec_pb2")
 HEAVY = ("tensorflow", "mlflow", "feast", "xgboost", "great_expectations", "evidently", "bentoml")
+KEY_DIGEST = "5ec7e7" * 10 + "5ec7"
 SETTINGS = {
     "image": "registry.example/finloop:7",
     "pseudonym_key": SecretStr("very-secret-key"),
     "kfp_token": SecretStr("very-secret-token"),
     "mlflow_uri": "https://me:very-secret-word@mlflow.example",
-    "api_keys": {"teller": "very-secret-hash"},
+    "api_keys": {"teller": KEY_DIGEST},
 }
 
 
@@ -34,7 +35,7 @@ def package(request: pytest.FixtureRequest, tmp_path: Path) -> list[dict[str, An
     settings = Settings(home=tmp_path, **SETTINGS)
     pipeline = launch.find(request.param).PIPELINE
     path = write_package(pipeline, tmp_path / "out" / "package.yaml", settings)
-    assert "very-secret" not in path.read_text()
+    assert not [word for word in ("very-secret", KEY_DIGEST) if word in path.read_text()]
     return list(yaml.safe_load_all(path.read_text()))
 
 

@@ -78,11 +78,21 @@ def test_what_can_be_tuned_becomes_the_configuration() -> None:
         ),
         ("launch", {}, "unknown_pipeline", "no pipeline named 'launch'"),
         ("data", {"sorce": "x"}, "unknown_argument", "no argument named 'sorce'; it has: source"),
-        ("data", {"include_ledger": "perhaps"}, "bad_argument", "include_ledger=perhaps of data"),
-        ("fraud-xgboost", {"max_depth": "deep"}, "bad_argument", "max_depth=deep of fraud-xgboost"),
-        ("fraud-xgboost", {"test_days": "0"}, "bad_argument", "test_days=0 of fraud-xgboost"),
+        (
+            "data",
+            {"include_ledger": "perhaps"},
+            "bad_argument",
+            "data cannot take include_ledger=perhaps",
+        ),
+        (
+            "fraud-xgboost",
+            {"max_depth": "deep"},
+            "bad_argument",
+            "cannot take max_depth=deep: it must",
+        ),
+        ("fraud-xgboost", {"test_days": "0"}, "bad_argument", "cannot take test_days=0: it must"),
         ("fraud-xgboost", {"config": "{}"}, "unknown_argument", "no argument named 'config'"),
-        ("fraud-xgboost", {"cut_off": "soon"}, "bad_argument", "cut_off=soon of fraud-xgboost"),
+        ("fraud-xgboost", {"cut_off": "soon"}, "bad_argument", "cannot take cut_off=soon: it must"),
     ],
 )
 def test_bad_arguments_are_one_sentence(

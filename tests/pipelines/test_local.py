@@ -73,7 +73,7 @@ def test_outputs_steps_and_log_are_in_the_result(settings: Settings) -> None:
     [
         ("verdict", "verdict_no", "AUC is 0.6. ECE is 0.3", 1, "require"),
         ("ours", "disk_full", "The disk is full; free it and retry", 3, "refuse"),
-        ("other", "step_failed", "KeyError: 'other'", 1, "refuse"),
+        ("other", "step_failed", "KeyError: 'other'", 70, "refuse"),
     ],
 )
 def test_a_failed_step_gives_its_reasons(

@@ -32,9 +32,9 @@ def test_settings_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_only_what_has_a_value_is_set(tmp_path: Path) -> None:
-    told = as_environment(Settings(home=tmp_path, api_keys={"teller": "1"}))
+    told = as_environment(Settings(home=tmp_path, api_keys={"teller": "cd" * 32}))
     assert told["FINLOOP_HOME"] == str(tmp_path)
-    assert json.loads(told["FINLOOP_API_KEYS"]) == {"teller": "1"}
+    assert json.loads(told["FINLOOP_API_KEYS"]) == {"teller": "cd" * 32}
     assert "FINLOOP_KFP_TOKEN" not in told
 
 

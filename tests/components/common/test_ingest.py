@@ -274,7 +274,7 @@ def test_quarantine_shows_what_is_outside_now(write: Write, settings: Settings) 
     ("changes", "reason"),
     [
         ({"amount": [1.0, -5.0, 3.0, 4.0]}, "amount is negative"),
-        ({"amount": [1.0, np.nan, 3.0, 4.0]}, "amount is missing"),
+        ({"amount": [1.0, np.nan, 3.0, 4.0]}, "amount is missing or no number"),
         ({"amount": [1.0, np.inf, 3.0, 4.0]}, "amount is not finite"),
         ({"user_id": ["a", None, "c", "d"]}, "user_id is missing"),
         ({"user_id": ["a", " ", "c", "d"]}, "user_id is missing"),

@@ -58,13 +58,16 @@ def test_the_run_and_its_model_show_what_was_trained(
     assert registry.client.get_logged_model(output.model_id).status == "READY"
 
 
-def test_the_registry_page_shows_the_card_without_dead_pictures(
+def test_the_registry_page_shows_the_card_with_pictures_that_the_server_has(
     registry: Registry, candidate: ModelVersion
 ) -> None:
     page = registry.client.get_model_version(candidate.model, candidate.version).description
     assert page is not None
     assert "Words." in page
-    assert "calibration.png" not in page
+    shown = (
+        f"![Calibration](get-artifact?run_uuid={candidate.run_id}&path=evaluation/calibration.png)"
+    )
+    assert shown in page
 
 
 def test_an_artifact_without_a_model_registers_nothing(

@@ -24,7 +24,7 @@ def test_an_error_of_ours_keeps_its_sentence_and_exit_status(
 def test_any_other_error_is_named_by_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ZeroDivisionError), reported():
         raise ZeroDivisionError("by zero\nin the middle")
-    assert told(capsys) == [Failure("step_failed", "ZeroDivisionError: by zero", 1)]
+    assert told(capsys) == [Failure("step_failed", "ZeroDivisionError: by zero", 70)]
 
 
 def test_what_goes_well_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -181,7 +181,13 @@ def test_the_page_describes_every_endpoint_with_an_example(desk: Desk) -> None:
     decide = described["paths"]["/v1/fraud/decisions"]["post"]
     schema = decide["requestBody"]["content"]["application/json"]["schema"]
     assert schema["examples"][0]["amount"] > 0
-    assert set(decide["responses"]) == {"200", "400", "401", "409", "413", "422", "503"}
+    assert set(decide["responses"]) == {
+        *("200", "400", "401", "409", "413", "422", "503", "504", "default")
+    }
+    assert "HTTPValidationError" not in described["components"]["schemas"], "it is never answered"
+    for status, answer in decide["responses"].items():
+        (content,) = answer["content"].values()
+        assert status in ("200", "default") or content["example"]["status"] == int(status)
     assert {"APIKeyHeader", "HTTPBearer"} <= set(described["components"]["securitySchemes"])
 
 

@@ -137,3 +137,9 @@ def test_the_page_knows_both_forms_of_outcomes() -> None:
 
 def test_every_field_of_an_answer_is_there_even_when_it_is_null() -> None:
     assert all(field.is_required() for field in PaymentDecision.model_fields.values())
+
+
+def test_the_example_of_an_answer_is_one() -> None:
+    (example,) = PaymentDecision.model_json_schema()["examples"]
+    answer = PaymentDecision.model_validate(example)
+    assert (answer.decision, answer.reasons[0].code) == ("DECLINE", "AMOUNT_UNUSUAL")
