@@ -18,6 +18,7 @@ from demo.company import Company, StoryConfig, company_from
 
 PRICE_RISE = 1.3
 """What the drift of the story does to the payments of one's own."""
+CHANGE = "Nothing changes in these payments by itself, so the story raises all prices by 30 %."
 
 
 def company_of(
@@ -41,7 +42,8 @@ def company_of(
         )
     begin = opening - timedelta(days=config.history_days)
     days = (begin, opening, opening + timedelta(days=config.calm_days))
-    return company_from(_tables(apart, config.users, days), opening, config, settings.timezone)
+    tables = _tables(apart, config.users, days)
+    return company_from(tables, opening, config, settings.timezone, CHANGE)
 
 
 def _span(settings: Settings) -> tuple[date, date]:

@@ -60,7 +60,7 @@ class Teller:
 
     def say(self, sentence: str) -> None:
         """One line of the running chapter."""
-        self.console.print(f"   {sentence}", highlight=False)
+        self.console.print(f"   {sentence}", highlight=False, soft_wrap=True)
 
     @property
     def report(self) -> dict[str, Any]:
