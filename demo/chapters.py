@@ -33,7 +33,7 @@ def simulate(story: Story, make: MakeCompany) -> Company:
         chapter.facts |= {"payments": payments, "all_payments": company.transactions.num_rows}
         chapter.summary = (
             f"{payments:,} payments in {story.config.history_days} days of history; "
-            f"{story.config.users:,} customers will go on paying"
+            f"the services will be asked about {_customers(company):,} customers"
         )
     return company
 
@@ -145,8 +145,8 @@ def roll_back(story: Story, days: Days, champion: str, mistake: Process) -> None
         await_end(mistake)
         candidate = story.registry.candidates(XGBOOST)[-1].version
         story.teller.say(
-            f"Candidate {candidate} of {COLLEAGUE} has learnt amounts in thousands of won. Its test "
-            f"has the same mistake, so nothing shows: "
+            f"Candidate {candidate} of {COLLEAGUE} has learnt amounts in thousands of won. Its "
+            "test has the same mistake, so nothing shows: "
             f"{in_words(measured(story.evaluated(candidate)))}."
         )
         version = story.approve(candidate)
@@ -221,6 +221,10 @@ def _follow(story: Story, days: Days, champion: str, version: str) -> list[str]:
             days.pass_by(_LOOK)
     story.await_release(story.champion)
     return stages
+
+
+def _customers(company: Company) -> int:
+    return len(company.asked["user_id"].unique())
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -69,6 +69,9 @@ class Company:
 
     tables: Mapping[str, pa.Table]
     """Contract tables as the company itself has them, sorted by time."""
+    asked: pa.Table
+    """The payments that the services are asked about on a day of traffic, sorted by time; all
+    others come in as files, as those from a channel of which the services know nothing."""
     opening: datetime
     """The services open; what happened before is history."""
     drift: datetime
@@ -136,17 +139,23 @@ def make_company(config: StoryConfig, timezone: str) -> Company:
             timezone=timezone,
         )
     )
-    return company_from(world.tables, opening, config, timezone, CHANGE)
+    asked = world.tables["transactions"]
+    return company_from(world.tables, asked, opening, config, timezone, CHANGE)
 
 
 def company_from(
-    tables: Mapping[str, pa.Table], opening: date, config: StoryConfig, timezone: str, change: str
+    tables: Mapping[str, pa.Table],
+    asked: pa.Table,
+    opening: date,
+    config: StoryConfig,
+    timezone: str,
+    change: str,
 ) -> Company:
     """A company whose services open on a local day; the other moments follow from it."""
     drift = opening + timedelta(days=config.calm_days)
     end = opening + timedelta(days=config.days_after)
     opened, drifted, ended = (_midnight(day, timezone) for day in (opening, drift, end))
-    return Company(tables, opened, drifted, ended, change)
+    return Company(tables, asked, opened, drifted, ended, change)
 
 
 def _between(table: pa.Table, time: str, since: datetime, until: datetime) -> pa.Table:

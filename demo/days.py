@@ -78,7 +78,7 @@ class Days:
 
     async def _send(self, until: datetime) -> DecisionTraffic:
         sent = await send(
-            self.company.transactions,
+            self.company.asked,
             base=self.base,
             api_key=self.api_key,
             start=self.now,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.common import lake
 from components.common.contracts import TABLES
@@ -27,8 +28,9 @@ def company_of(
     """The company behind a folder of payments and outcomes.
 
     The rows come in as they would for good, pseudonyms included, but into a lake of the story's
-    own. The last days of as many customers as the story has become traffic; from the drift on all
-    prices are raised. Raises `FinloopError` where there is too little to tell a story with.
+    own. The services are asked about as many customers as the story has; everybody else's payments
+    come in as files. From the drift on all prices are raised. Raises `FinloopError` where there is
+    too little to tell a story with.
     """
     apart = settings.model_copy(update={"home": settings.home / "story" / "own"})
     ingest(data, mapping, apart, now)
@@ -40,10 +42,13 @@ def company_of(
             f"The story needs {config.history_days + config.days_after} days of payments, but "
             f"{data} has {(last - first).days + 1}.",
         )
-    begin = opening - timedelta(days=config.history_days)
-    days = (begin, opening, opening + timedelta(days=config.calm_days))
-    tables = _tables(apart, config.users, days)
-    return company_from(tables, opening, config, settings.timezone, CHANGE)
+    since, opened, drift = (
+        datetime.combine(opening + timedelta(days=days), time(), ZoneInfo(settings.timezone))
+        for days in (-config.history_days, 0, config.calm_days)
+    )
+    tables = _tables(apart, since, drift)
+    asked = _asked(tables["transactions"], opened, config.users)
+    return company_from(tables, asked, opening, config, settings.timezone, CHANGE)
 
 
 def _span(settings: Settings) -> tuple[date, date]:
@@ -59,29 +64,20 @@ def _span(settings: Settings) -> tuple[date, date]:
     return found[0].astimezone(zone).date(), found[1].astimezone(zone).date()
 
 
-def _tables(settings: Settings, users: int, days: tuple[date, date, date]) -> dict[str, pa.Table]:
-    """Contract tables from the first of three local days on: everybody's payments up to the second,
-    those of some customers after it, and prices raised from the third."""
-    zone = ZoneInfo(settings.timezone)
-    since, opening, drift = (datetime.combine(day, time(), zone) for day in days)
+def _tables(settings: Settings, since: datetime, drift: datetime) -> dict[str, pa.Table]:
+    """Contract tables with the payments from `since` on, and prices raised from `drift` on."""
     source = lake.scan(settings.lake, "transactions")
     with lake.connect() as connection:
         connection.execute(
             f"""
-            CREATE TEMP TABLE paid AS SELECT {_names("transactions")} REPLACE (
-                CASE WHEN event_timestamp >= $drift THEN round(amount * $rise, 2) ELSE amount END
-                AS amount)
-            FROM {source} WHERE event_timestamp >= $since AND (
-                event_timestamp < $opening OR user_id IN (
-                    SELECT user_id FROM {source} GROUP BY user_id ORDER BY user_id LIMIT $users))
+            CREATE TEMP TABLE paid AS
+            SELECT {_names("transactions")} FROM (
+                SELECT * REPLACE (
+                    CASE WHEN event_timestamp >= $drift THEN round(amount * $rise, 2)
+                         ELSE amount END AS amount)
+                FROM {source} WHERE event_timestamp >= $since)
             """,  # noqa: S608 - paths of ours, quoted by `scan`
-            {
-                "since": since,
-                "opening": opening,
-                "drift": drift,
-                "rise": PRICE_RISE,
-                "users": users,
-            },
+            {"since": since, "drift": drift, "rise": PRICE_RISE},
         )
         known = f"""
             SELECT {_names("outcomes")} FROM {lake.scan(settings.lake, "outcomes")}
@@ -94,6 +90,14 @@ def _tables(settings: Settings, users: int, days: tuple[date, date, date]) -> di
             ),
             "outcomes": _arrow(connection, known, "outcomes"),
         }
+
+
+def _asked(paid: pa.Table, opened: datetime, users: int) -> pa.Table:
+    """The payments of so many customers of those who pay after the opening."""
+    moment = pa.scalar(opened, lake.ARROW_TYPES["timestamp"])
+    later = paid.filter(pc.field("event_timestamp") >= moment)
+    some = pc.call_function("unique", [later["user_id"]]).sort()[:users]
+    return later.filter(pc.field("user_id").isin(some))
 
 
 def _names(table: str) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,13 @@ from demo.company import StoryConfig
 from demo.explaining import newest_stopped, replay
 from demo.mistake import AUTHOR as COLLEAGUE
 from demo.platform import with_api_key
-from demo.story import AUTHOR, HUMAN, tell
+from demo.scene import AUTHOR, HUMAN
+from demo.story import tell
 from monitoring.fraud import MONITORING
 from serving.processes import start_services
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
-SMALL = StoryConfig(users=400, merchants=100, history_days=50)
+SMALL = StoryConfig(users=400, merchants=100)
 MODEL = XGBOOST.name
 CHAPTERS = (
     *("simulate", "data", "train", "approve", "serve"),
@@ -130,9 +133,23 @@ def test_drift_was_noticed_with_reasons_and_retrained_once(told: Told) -> None:
     assert launches[0].key == windows[-1].key
 
 
-def test_the_second_candidate_was_compared_with_the_champion(told: Told) -> None:
+def test_the_second_candidate_is_better_than_the_champion_on_what_is_new(told: Told) -> None:
     second = told.ledger.events("candidate", MODEL)[1].body
     assert second["comparison"]["champion"] == "1"
+    better = second["comparison"]["differences"]
+    assert min(better[name]["low"] for name in ("roc_auc", "average_precision")) > 0
+    assert (
+        told.step("drift")["comparison"]["average_precision"]["difference"]
+        == (better["average_precision"])
+    )
+
+
+def test_the_weeks_between_came_in_as_files_and_asked_nobody(told: Told) -> None:
+    happened = sorted({row.event_timestamp.date() for row in _decisions(told, "TRUE")})
+    gaps = [(after - before).days for before, after in pairwise(happened)]
+    assert max(gaps) >= SMALL.filed_days
+    quiet = happened[gaps.index(max(gaps))] + timedelta(days=max(gaps) // 2)
+    assert (told.settings.lake / "transactions" / f"day={quiet}").exists()
 
 
 def test_the_second_version_climbed_every_step_by_the_judge(told: Told) -> None:
@@ -171,8 +188,9 @@ def test_the_registry_says_what_the_ledger_says(told: Told) -> None:
     assert admissible(XGBOOST, "2", told.registry, told.ledger).ok
 
 
-def test_a_stopped_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
+def test_a_declined_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
     stopped = newest_stopped(told.ledger)
+    assert (stopped.decision, told.step("explain")["decision"]) == ("DECLINE", "DECLINE")
     assert json.loads(stopped.answer)["reasons"]
     assert replay(told.settings, stopped.decision_id)
 
