@@ -29,6 +29,7 @@ def simulate(story: Story, make: MakeCompany) -> Company:
     """A company and its history."""
     with story.teller.chapter("simulate", "A payments company and its history") as chapter:
         company = make(story.config, story.settings)
+        story.teller.say(company.origin)
         payments = company.write_history(story.inbox)
         chapter.facts |= {"payments": payments, "all_payments": company.transactions.num_rows}
         chapter.summary = (

@@ -27,6 +27,7 @@ TRAINING = {
 """Fewer trees that each say more than by default, and short windows: a training takes seconds, and
 what is tested on lies after the drift."""
 
+ORIGIN = "The company is made up: customers, merchants, payments, frauds of five kinds, loans."
 CHANGE = "Prices rise by 30 %, and cards are tapped at night, just below the limit for a PIN."
 
 
@@ -77,6 +78,8 @@ class Company:
     drift: datetime
     """The world changes."""
     end: datetime
+    origin: str
+    """Where the payments are from, in a sentence."""
     change: str
     """What changes with the drift, in a sentence."""
 
@@ -140,7 +143,7 @@ def make_company(config: StoryConfig, timezone: str) -> Company:
         )
     )
     asked = world.tables["transactions"]
-    return company_from(world.tables, asked, opening, config, timezone, CHANGE)
+    return company_from(world.tables, asked, opening, config, timezone, ORIGIN, CHANGE)
 
 
 def company_from(
@@ -149,13 +152,14 @@ def company_from(
     opening: date,
     config: StoryConfig,
     timezone: str,
+    origin: str,
     change: str,
 ) -> Company:
     """A company whose services open on a local day; the other moments follow from it."""
     drift = opening + timedelta(days=config.calm_days)
     end = opening + timedelta(days=config.days_after)
     opened, drifted, ended = (_midnight(day, timezone) for day in (opening, drift, end))
-    return Company(tables, asked, opened, drifted, ended, change)
+    return Company(tables, asked, opened, drifted, ended, origin, change)
 
 
 def _between(table: pa.Table, time: str, since: datetime, until: datetime) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from math import ceil
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,13 @@ from components.common.ingest import ingest
 from components.common.settings import Settings
 from demo.company import Company, StoryConfig, company_from
 
+ORIGIN = (
+    "These are payments of one's own, {taken:,} of {customers:,} customers. What happened last is "
+    "told as if it happened now: the services are asked about {asked:,} customers, and everybody "
+    "else's payments come in as files every night."
+)
+MOST_PAYMENTS = 400_000
+"""Of more payments than these, those of some customers are taken, so that a person can wait."""
 PRICE_RISE = 1.3
 """What the drift of the story does to the payments of one's own."""
 CHANGE = "Nothing changes in these payments by itself, so the story raises all prices by 30 %."
@@ -46,9 +54,11 @@ def company_of(
         datetime.combine(opening + timedelta(days=days), time(), ZoneInfo(settings.timezone))
         for days in (-config.history_days, 0, config.calm_days)
     )
-    tables = _tables(apart, since, drift)
+    taken, customers = _taken(apart, since)
+    tables = _tables(apart, since, drift, taken)
     asked = _asked(tables["transactions"], opened, config.users)
-    return company_from(tables, asked, opening, config, settings.timezone, CHANGE)
+    origin = ORIGIN.format(taken=taken, customers=customers, asked=config.users)
+    return company_from(tables, asked, opening, config, settings.timezone, origin, CHANGE)
 
 
 def _span(settings: Settings) -> tuple[date, date]:
@@ -64,8 +74,25 @@ def _span(settings: Settings) -> tuple[date, date]:
     return found[0].astimezone(zone).date(), found[1].astimezone(zone).date()
 
 
-def _tables(settings: Settings, since: datetime, drift: datetime) -> dict[str, pa.Table]:
-    """Contract tables with the payments from `since` on, and prices raised from `drift` on."""
+def _taken(settings: Settings, since: datetime) -> tuple[int, int]:
+    """(customers who are taken, customers there are), by the payments from `since` on."""
+    paid = lake.scan(settings.lake, "transactions")
+    with lake.connect() as connection:
+        ((customers, payments),) = connection.execute(
+            f"""SELECT count(DISTINCT user_id), count(*) FROM {paid}
+                WHERE event_timestamp >= $since""",  # noqa: S608 - a path of ours
+            {"since": since},
+        ).fetchall()
+    return min(customers, ceil(customers * MOST_PAYMENTS / max(1, payments))), customers
+
+
+def _tables(
+    settings: Settings, since: datetime, drift: datetime, customers: int
+) -> dict[str, pa.Table]:
+    """Contract tables with the payments of some customers from `since` on, dearer from `drift` on.
+
+    An outcome without a source has the one that `finloop outcomes import` gives it.
+    """
     source = lake.scan(settings.lake, "transactions")
     with lake.connect() as connection:
         connection.execute(
@@ -75,12 +102,16 @@ def _tables(settings: Settings, since: datetime, drift: datetime) -> dict[str, p
                 SELECT * REPLACE (
                     CASE WHEN event_timestamp >= $drift THEN round(amount * $rise, 2)
                          ELSE amount END AS amount)
-                FROM {source} WHERE event_timestamp >= $since)
+                FROM {source} WHERE event_timestamp >= $since AND user_id IN (
+                    SELECT user_id FROM {source} WHERE event_timestamp >= $since
+                    GROUP BY user_id ORDER BY user_id LIMIT $customers))
             """,  # noqa: S608 - paths of ours, quoted by `scan`
-            {"since": since, "drift": drift, "rise": PRICE_RISE},
+            {"since": since, "drift": drift, "rise": PRICE_RISE, "customers": customers},
         )
         known = f"""
-            SELECT {_names("outcomes")} FROM {lake.scan(settings.lake, "outcomes")}
+            SELECT {_names("outcomes")} FROM (
+                SELECT * REPLACE (coalesce(source, 'import') AS source)
+                FROM {lake.scan(settings.lake, "outcomes")})
             WHERE transaction_id IN (SELECT transaction_id FROM paid)
             ORDER BY outcome_timestamp, transaction_id
             """  # noqa: S608 - paths of ours, quoted by `scan`

@@ -10,7 +10,6 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from components.common import lake
@@ -64,7 +63,8 @@ def _days(company: Company, settings: Settings, base: str) -> Days:
 
 def _count(settings: Settings, table: str) -> int:
     scan = lake.scan(settings.lake, table)
-    return len(duckdb.sql(f"SELECT 1 FROM {scan}"))  # noqa: S608 - a path of ours
+    with lake.connect() as connection:
+        return len(connection.execute(f"SELECT 1 FROM {scan}").fetchall())  # noqa: S608 - a path of ours
 
 
 def test_days_in_files_ask_nobody_and_fill_the_lake(

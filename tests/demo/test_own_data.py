@@ -68,6 +68,21 @@ def test_the_last_days_are_those_after_the_opening(company: Company) -> None:
     assert every.min() >= company.opening - timedelta(days=SMALL.history_days)
 
 
+def test_outcomes_without_a_source_can_be_reported(company: Company) -> None:
+    assert set(company.outcomes["source"].to_pylist()) == {"import"}
+
+
+def test_of_many_payments_those_of_some_customers_are_taken(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.own_data.MOST_PAYMENTS", 3 * 2 * DAYS)
+    some = company_of(data, "fraud-handbook", SMALL, Settings(home=tmp_path), NOW)
+    left = some.transactions.to_pandas()
+    assert left["user_id"].nunique() == 4  # as many as it takes to have that many payments
+    assert left.groupby("user_id").size().nunique() == 1
+    assert "4 of 8 customers" in some.origin
+
+
 def test_too_few_days_are_refused_in_a_sentence(data: Path, tmp_path: Path) -> None:
     longer = StoryConfig(users=3, history_days=200)
     with pytest.raises(FinloopError, match=f"has {DAYS}") as refused:
