@@ -8,15 +8,17 @@ from datetime import timedelta
 
 from components.common.errors import unavailable
 from components.common.processes import Process
+from components.common.settings import Settings
 from components.common.stages import Stage
 from components.fraud import DOMAIN, XGBOOST
-from demo.company import Company, MakeCompany
+from demo.company import Company, MakeCompany, StoryConfig
 from demo.days import Days
 from demo.explaining import explain_one
 from demo.measured import compared, comparison_in_words, in_words, measured
 from demo.mistake import AUTHOR as COLLEAGUE
 from demo.platform import await_end, await_mlflow
-from demo.scene import AUTHOR, HUMAN, Story
+from demo.scene import AUTHOR, HUMAN, Story, inbox_of
+from demo.telling import Teller
 from monitoring.performance import summary
 from monitoring.watch import Watched, watch
 from serving.processes import await_services
@@ -25,15 +27,15 @@ _LOOK = timedelta(hours=6)
 """Time of the story between two looks of the rollout controller."""
 
 
-def simulate(story: Story, make: MakeCompany) -> Company:
-    """A company and its history."""
-    with story.teller.chapter("simulate", "A payments company and its history") as chapter:
-        company = make(story.config, story.settings)
-        story.teller.say(company.origin)
-        payments = company.write_history(story.inbox)
+def simulate(teller: Teller, settings: Settings, config: StoryConfig, make: MakeCompany) -> Company:
+    """A company and its history; nothing runs yet, so that wrong data costs no time."""
+    with teller.chapter("simulate", "A payments company and its history") as chapter:
+        company = make(config, settings)
+        teller.say(company.origin)
+        payments = company.write_history(inbox_of(settings))
         chapter.facts |= {"payments": payments, "all_payments": company.transactions.num_rows}
         chapter.summary = (
-            f"{payments:,} payments in {story.config.history_days} days of history; "
+            f"{payments:,} payments in {config.history_days} days of history; "
             f"the services will be asked about {_customers(company):,} customers"
         )
     return company
@@ -42,7 +44,7 @@ def simulate(story: Story, make: MakeCompany) -> Company:
 def take_in(story: Story, company: Company) -> None:
     """The data pipeline: ingest, validate, features, Feast."""
     with story.teller.chapter("data", "Its data comes in: the data pipeline") as chapter:
-        result = story.run("data", {"source": str(story.inbox), "mapping": "finloop"})
+        result = story.run("data", {"source": str(inbox_of(story.settings)), "mapping": "finloop"})
         result.raise_failure()
         chapter.facts["run"] = result.run_id
         chapter.summary = f"validated, features until {company.opening:%Y-%m-%d} published in Feast"
@@ -82,9 +84,9 @@ def serve(story: Story, company: Company) -> Days:
         days = Days(company, story.settings, address, story.api_key, company.opening)
         decisions = days.pass_by(company.drift - company.opening)
         chapter.facts |= {"decisions": dict(decisions), "outcomes": days.outcomes}
-        known = f"how {days.outcomes:,} of them turned out" if days.outcomes else "nothing yet"
+        known = f"{days.outcomes:,} outcomes are" if days.outcomes else "no outcome is"
         chapter.summary = (
-            f"{sum(decisions.values()):,} decisions ({_counts(decisions)}); known is {known}"
+            f"{sum(decisions.values()):,} decisions ({_counts(decisions)}); {known} known yet"
         )
     return days
 
@@ -198,8 +200,8 @@ def _let_the_world_change(story: Story, days: Days) -> None:
         await_end(night)
     story.teller.say(
         f"{filed:,} payments came in so. Then the services were asked about "
-        f"{sum(decisions.values()):,}: {_counts(decisions)}. How {days.outcomes:,} of all the "
-        "payments they decided on turned out is known by now."
+        f"{sum(decisions.values()):,}: {_counts(decisions)}. Of what they decided, "
+        f"{days.outcomes:,} outcomes are known by now."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime, time, timedelta
 from math import ceil
 from pathlib import Path
@@ -41,6 +42,7 @@ def company_of(
     too little to tell a story with.
     """
     apart = settings.model_copy(update={"home": settings.home / "story" / "own"})
+    shutil.rmtree(apart.home, ignore_errors=True)  # of an earlier story that did not begin
     ingest(data, mapping, apart, now)
     first, last = _span(apart)
     opening = last - timedelta(days=config.days_after - 1)

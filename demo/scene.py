@@ -53,11 +53,6 @@ class Story:
     services: Served | None = None
 
     @property
-    def inbox(self) -> Path:
-        """The files of the company's history."""
-        return self.settings.home / "story" / "inbox"
-
-    @property
     def champion(self) -> str:
         """Version of the champion; raises `FinloopError` where there is none."""
         standing = rollout.read_state(self.ledger, XGBOOST.name).champion
@@ -90,7 +85,7 @@ class Story:
         sandbox, training = sandbox_of(self.settings), json.dumps(dict(self.config.training))
         return self.supervisor.start(
             "sandbox",
-            (sys.executable, "-m", "demo.mistake", str(self.inbox), training),
+            (sys.executable, "-m", "demo.mistake", str(inbox_of(self.settings)), training),
             env=as_environment(sandbox),
             log=self.settings.logs / "sandbox.log",
         )
@@ -126,3 +121,8 @@ class Story:
         """What the ledger says of a candidate: its metrics, and how it compares."""
         events = self.ledger.events("candidate", XGBOOST.name)
         return next(event.body for event in events if event.version == candidate)
+
+
+def inbox_of(settings: Settings) -> Path:
+    """The folder with the files of the company's history."""
+    return settings.home / "story" / "inbox"

@@ -5,7 +5,7 @@
 3. train      the fraud-xgboost pipeline: candidate 1
 4. approve    a human says yes: the first champion
 5. serve      a day of payments; outcomes arrive late
-6. drift      the world changes; monitoring notices and retrains once: candidate 2
+6. drift      the world changes, for a month; monitoring notices and retrains once: candidate 2
 7. rollout    approve, shadow, canary, champion, each step by the judge
 8. rollback   a bad version is approved, and the judge rolls it back
 9. explain    a stopped payment is explained, and replayed to the same bytes
@@ -24,7 +24,7 @@ from components.common.processes import Supervisor
 from components.common.registry import Registry
 from components.common.settings import Settings
 from demo import chapters
-from demo.company import MakeCompany, StoryConfig, simulated
+from demo.company import Company, MakeCompany, StoryConfig, simulated
 from demo.platform import start_mlflow, with_api_key
 from demo.scene import Story
 from demo.telling import Teller
@@ -47,19 +47,19 @@ def tell(
     _require_new(settings)
     teller = Teller(console)
     try:
+        company = chapters.simulate(teller, settings, config, make)
         with Supervisor() as supervisor, closing(Ledger(settings.ledger)) as ledger:
             settings, key = with_api_key(settings)
             settings, mlflow = start_mlflow(supervisor, settings)
             registry = Registry(settings)
             story = Story(settings, config, teller, supervisor, ledger, registry, key, mlflow)
-            _tell(story, make)
+            _tell(story, company)
     finally:
         report = teller.finish(settings.home / REPORT)
     return report
 
 
-def _tell(story: Story, make: MakeCompany) -> None:
-    company = chapters.simulate(story, make)
+def _tell(story: Story, company: Company) -> None:
     chapters.take_in(story, company)
     candidate = chapters.train(story)
     chapters.first_champion(story, candidate)
