@@ -192,12 +192,15 @@ def _let_the_world_change(story: Story, days: Days) -> None:
         f"{days.company.change} For {story.config.filed_days} days the payments come in as files, "
         "as from a channel that does not ask the services; their outcomes come in days later."
     )
+    night = story.start_monitor(days.now)  # looks at the last day of traffic while time goes on
     filed = days.pass_in_files(timedelta(days=story.config.filed_days))
     decisions: Counter[str] = Counter()
-    for _ in range(story.config.drifted_days):
-        night = story.start_monitor(days.now)
+    for day in range(story.config.drifted_days):
+        if day:
+            await_end(night)
+            night = story.start_monitor(days.now)
         decisions += days.pass_by(timedelta(days=1))
-        await_end(night)
+    await_end(night)
     story.teller.say(
         f"{filed:,} payments came in so. Then the services were asked about "
         f"{sum(decisions.values()):,}: {_counts(decisions)}. Of what they decided, "
