@@ -50,6 +50,9 @@ class Teller:
         except FinloopError as error:
             chapter.summary = error.message
             raise
+        except KeyboardInterrupt:
+            chapter.summary = "Interrupted."
+            raise
         except Exception as error:
             chapter.summary = f"{type(error).__name__}: {error}"
             raise
