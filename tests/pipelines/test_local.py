@@ -121,10 +121,11 @@ def test_secrets_reach_the_steps_and_no_file(settings: Settings) -> None:
 
 def test_no_step_outlives_an_interrupted_run() -> None:
     waiting = (sys.executable, "-c", "import signal; signal.pause()")
+    steps: list[subprocess.Popen[bytes]] = []
     with subprocess.Popen(waiting) as another:
         with pytest.raises(KeyboardInterrupt), no_step_outlives_us():
-            step = subprocess.Popen(waiting)
+            steps.append(subprocess.Popen(waiting))
             raise KeyboardInterrupt
-        assert step.wait(timeout=60) == -signal.SIGKILL
+        assert steps[0].wait(timeout=60) == -signal.SIGKILL
         assert another.poll() is None
         another.kill()
