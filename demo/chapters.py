@@ -137,7 +137,7 @@ def roll_out(story: Story, days: Days, candidate: str) -> tuple[str, Process]:
 def _begin_mistake(story: Story) -> Process:
     """A colleague trains beside the rollout, in a sandbox; the process."""
     story.teller.say(
-        f"Meanwhile {COLLEAGUE} trains in a sandbox, on a file with amounts in thousands of won."
+        f"Meanwhile {COLLEAGUE} trains in a sandbox, on a file with all amounts in thousands."
     )
     return story.start_mistake()
 
@@ -148,7 +148,7 @@ def roll_back(story: Story, days: Days, champion: str, mistake: Process) -> None
         await_end(mistake)
         candidate = story.registry.candidates(XGBOOST)[-1].version
         story.teller.say(
-            f"Candidate {candidate} of {COLLEAGUE} has learnt amounts in thousands of won. Its "
+            f"Candidate {candidate} of {COLLEAGUE} has learnt amounts in thousands. Its "
             "test has the same mistake, so nothing shows: "
             f"{in_words(measured(story.evaluated(candidate)))}."
         )
@@ -180,9 +180,10 @@ def explain(story: Story) -> None:
         chapter.facts |= explain_one(story.settings, story.ledger, address, story.api_key)
         for reason in chapter.facts["reasons"]:
             story.teller.say(f"{reason['code']}: {reason['text_en']} / {reason['text_ko']}")
+        codes = ", ".join(reason["code"] for reason in chapter.facts["reasons"])
         chapter.summary = (
-            f"{chapter.facts['decision']} {chapter.facts['decision_id']}: "
-            f"{len(chapter.facts['reasons'])} reasons, replayed to the same bytes"
+            f"{chapter.facts['decision']} {chapter.facts['decision_id']} because of {codes}; "
+            "replayed to the same bytes"
         )
 
 

@@ -1,4 +1,4 @@
-"""The whole loop on a small company, judged by the ledger, the registry and the HTTP answers."""
+"""The whole loop, as the demo tells it, judged by the ledger, the registry and the HTTP answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ from monitoring.fraud import MONITORING
 from serving.processes import start_services
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
-SMALL = StoryConfig(users=400, merchants=100)
+STORY = StoryConfig()
+"""Of fewer customers a day has too few payments for a rise of prices to show."""
 MODEL = XGBOOST.name
 CHAPTERS = (
     *("simulate", "data", "train", "approve", "serve"),
@@ -67,7 +68,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("story")
     settings = Settings(home=folder / "home")
     with (folder / "told.txt").open("w") as page, environment(settings):
-        report = tell(settings, SMALL, Console(file=page, width=100))
+        report = tell(settings, STORY, Console(file=page, width=100))
     children = [process.name() for process in psutil.Process().children(recursive=True)]
     with closing(Ledger(settings.ledger)) as ledger:
         yield Told(report, settings, ledger, Registry(settings), children)
@@ -102,7 +103,7 @@ def test_three_candidates_were_sealed_and_each_approved_by_a_human(told: Told) -
 def test_a_day_of_payments_was_answered_by_the_first_champion(told: Told) -> None:
     answered = sum(told.step("serve")["decisions"].values())
     first = _decisions(told, "seq <= ?", answered)
-    assert answered > SMALL.users
+    assert answered > STORY.users
     assert {(row.version, row.arm, row.error) for row in first} == {("1", "champion", None)}
     assert len({row.subject_id for row in _decisions(told, "TRUE")}) == len(
         _decisions(told, "TRUE")
@@ -147,7 +148,7 @@ def test_the_second_candidate_is_better_than_the_champion_on_what_is_new(told: T
 def test_the_weeks_between_came_in_as_files_and_asked_nobody(told: Told) -> None:
     happened = sorted({row.event_timestamp.date() for row in _decisions(told, "TRUE")})
     gaps = [(after - before).days for before, after in pairwise(happened)]
-    assert max(gaps) >= SMALL.filed_days
+    assert max(gaps) >= STORY.filed_days
     quiet = happened[gaps.index(max(gaps))] + timedelta(days=max(gaps) // 2)
     assert (told.settings.lake / "transactions" / f"day={quiet}").exists()
 
@@ -210,7 +211,7 @@ def test_no_raw_id_of_a_person_was_written(told: Told) -> None:
 
 def test_a_story_is_not_told_over_a_company_that_is_there(told: Told) -> None:
     with pytest.raises(FinloopError, match="holds a company already"):
-        tell(told.settings, SMALL, Console(quiet=True))
+        tell(told.settings, STORY, Console(quiet=True))
     assert len(told.ledger.events("candidate", MODEL)) == 3
 
 
