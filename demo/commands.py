@@ -83,7 +83,7 @@ def _show(world: World, out: Path, *, as_json: bool) -> None:
 
 
 def demo(
-    users: Annotated[int, typer.Option(help="Customers who pay while the story is told.")] = 700,
+    users: Annotated[int, typer.Option(help="Customers who pay while the story is told.")] = 500,
     seed: Annotated[int, typer.Option(help="The same seed makes up the same company.")] = 7,
     data: Annotated[
         Path | None, typer.Option(help="Payments and outcomes of one's own, instead.")
@@ -98,12 +98,12 @@ def demo(
     from components.common.settings import load_settings
     from demo.company import StoryConfig
     from demo.own_data import company_of
-    from demo.story import simulated, tell
+    from demo.story import tell
 
     # bound to today's standard output: a pipeline run sends whatever is printed to its log
     console, config = Console(file=sys.stdout), StoryConfig(users=users, seed=seed)
     if data is None:
-        tell(load_settings(), config, console, simulated)
+        tell(load_settings(), config, console)
         return
     now = datetime.now(UTC)
     tell(

@@ -33,7 +33,11 @@ def explain_one(settings: Settings, ledger: Ledger, base: str, api_key: str) -> 
 
 
 def newest_stopped(ledger: Ledger) -> Decision:
-    """The payment that was declined last; the last one sent to review where none was declined."""
+    """The payment that was declined last.
+
+    Payments of one's own may hold nothing that is worth declining: then the last one that was sent
+    to review.
+    """
     found = ledger.rows(
         "SELECT seq FROM decisions WHERE decision IN ('DECLINE', 'REVIEW') "
         "ORDER BY decision = 'DECLINE' DESC, seq DESC LIMIT 1"

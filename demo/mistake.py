@@ -2,41 +2,40 @@
 
 A colleague exports the payments in thousands of won and trains on them. Train and test have the
 same mistake, so the evaluation is fine; only live traffic, in won, shows that the scores are wrong.
+
+`python -m demo.mistake INBOX TRAINING` does that with the settings of a sandbox in its environment;
+TRAINING is a JSON object of the arguments of the training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.common.settings import Settings
+from components.common.settings import Settings, load_settings
 from components.fraud import XGBOOST
-from demo.days import refresh
+from demo.days import come_in, refresh
 from pipelines import launch
-from pipelines.common.run_log import Step
 
 AUTHOR = "haneul"
 """The colleague whom the story plays."""
 _WON_IN_THE_UNIT = 1000.0
 
 
-def train_on_wrong_units(
-    settings: Settings, inbox: Path, notice: Callable[[Step], None] = lambda step: None
-) -> str:
-    """Train in a sandbox on payments in thousands of won; the candidate's version.
+def train_on_wrong_units(sandbox: Settings, inbox: Path, training: Mapping[str, str]) -> None:
+    """Train in a sandbox on payments in thousands of won, and register the candidate.
 
     The sandbox has its own lake and features; the registry and the ledger are the company's.
     """
-    sandbox = sandbox_of(settings)
     wrong = export_in_thousands(inbox, sandbox.home / "inbox")
-    refresh(sandbox, wrong, ledger=False)
-    result = launch.run(XGBOOST.name, {"author": AUTHOR}, sandbox, notice=notice)
-    result.raise_failure()
-    (candidate,) = map(str, result.outputs.values())
-    return candidate
+    come_in(sandbox, wrong, ledger=False)
+    refresh(sandbox)
+    launch.run(XGBOOST.name, {**training, "author": AUTHOR}, sandbox).raise_failure()
 
 
 def sandbox_of(settings: Settings) -> Settings:
@@ -61,3 +60,7 @@ def export_in_thousands(inbox: Path, folder: Path) -> Path:
             table = table.set_column(at, table.schema.field(at), amounts)
         pq.write_table(table, folder / path.name)
     return folder
+
+
+if __name__ == "__main__":
+    train_on_wrong_units(load_settings(), Path(sys.argv[1]), json.loads(sys.argv[2]))

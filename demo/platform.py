@@ -13,6 +13,7 @@ from pathlib import Path
 
 from components import domains
 from components.common.environment import as_environment
+from components.common.errors import unavailable
 from components.common.mlflow_server import server_command
 from components.common.processes import Process, Supervisor, answers, free_port, wait
 from components.common.settings import TELEMETRY_OFF, Settings
@@ -57,6 +58,16 @@ def await_mlflow(settings: Settings, process: Process | None) -> None:
     """Wait until the MLflow server that was started answers."""
     if process is not None:
         wait(process, f"{settings.mlflow_uri}/health")
+
+
+def await_end(process: Process) -> None:
+    """Wait until a process that ends by itself has ended; raises `FinloopError` where it failed."""
+    if process.popen.wait() != 0:
+        raise unavailable(
+            "process_failed",
+            f"{process.name} ended with status {process.popen.returncode}; its output is in "
+            f"{process.log}.",
+        )
 
 
 def start_evidently(supervisor: Supervisor, settings: Settings) -> str:

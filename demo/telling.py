@@ -50,6 +50,9 @@ class Teller:
         except FinloopError as error:
             chapter.summary = error.message
             raise
+        except KeyboardInterrupt:
+            chapter.summary = "Interrupted."
+            raise
         except Exception as error:
             chapter.summary = f"{type(error).__name__}: {error}"
             raise
@@ -60,7 +63,7 @@ class Teller:
 
     def say(self, sentence: str) -> None:
         """One line of the running chapter."""
-        self.console.print(f"   {sentence}", highlight=False)
+        self.console.print(f"   {sentence}", highlight=False, soft_wrap=True)
 
     @property
     def report(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,16 +124,18 @@ def _judge_window(
             f"{drift.minimum_rows:,} decisions, not judged yet."
         )
     columns = [*judged_columns(inputs, window, drift), SCORE]
-    snapshot, findings = measure(reference, current[columns], drift)
-    verdict = verdict_of(findings, window, seen.champion, len(current), drift)
-    path = keep(
-        seen.settings.evidently,
-        seen.spec.name,
-        window,
-        seen.champion,
-        snapshot,
-        drift.key_columns,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Evidently's imports advise their own authors
+        snapshot, findings = measure(reference, current[columns], drift)
+        verdict = verdict_of(findings, window, seen.champion, len(current), drift)
+        path = keep(
+            seen.settings.evidently,
+            seen.spec.name,
+            window,
+            seen.champion,
+            snapshot,
+            drift.key_columns,
+        )
     _record(seen, verdict, str(path.relative_to(seen.settings.home)))
     return None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from components.common.environment import as_environment
 from components.common.errors import unavailable
 from components.common.processes import Process, Supervisor, free_port
+from components.common.processes import wait as await_ready
 from components.common.settings import Settings
 
 TARGET = "serving.gateway:Gateway"
@@ -36,6 +37,21 @@ def start_services(supervisor: Supervisor, settings: Settings) -> Served:
 
     Takes the port of the settings, or the next free one. Raises `FinloopError("not_started")`.
     """
+    served = begin_services(supervisor, settings)
+    await_services(served)
+    return served
+
+
+def await_services(served: Served) -> None:
+    """Wait until services that were begun can answer; raises `FinloopError("not_started")`."""
+    await_ready(served.processes[-1], f"{served.address}/readyz")
+
+
+def begin_services(supervisor: Supervisor, settings: Settings) -> Served:
+    """Start the services and what keeps them fresh without waiting: they are ready with a champion.
+
+    Takes the port of the settings, or the next free one.
+    """
     port = free_port(settings.serving_port)
     address = f"http://127.0.0.1:{port}"
     key = None if settings.api_keys else secrets.token_urlsafe(24)
@@ -50,7 +66,6 @@ def start_services(supervisor: Supervisor, settings: Settings) -> Served:
         _bentoml(port),
         env=_environment(settings, key),
         log=settings.logs / "serving.log",
-        ready=f"{address}/readyz",
     )
     supervisor.announce(gateway, address, "/readyz", settings.running)
     return Served(address, key, (follower, gateway))

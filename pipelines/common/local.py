@@ -7,7 +7,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -38,6 +38,7 @@ def run_here(
         environment(settings),
         _scratch(settings),
         _captured(log),
+        no_step_outlives_us(),
     ):
         outputs = _execute(pipeline, arguments, settings, log)
     prune(settings.kfp, settings.keep_runs)
@@ -85,6 +86,26 @@ def _scratch(settings: Settings) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=settings.kfp) as folder:
         os.environ["TMPDIR"] = folder  # within `environment`, which restores it
         yield
+
+
+@contextmanager
+def no_step_outlives_us() -> Iterator[None]:
+    """Stop the processes that were started meanwhile where the block is left by an exception.
+
+    KFP waits for its steps, but lets them run on where it is interrupted: Ctrl-C in a terminal
+    reaches them as well, a signal to this process alone does not.
+    """
+    import psutil
+
+    own = psutil.Process()
+    before = set(own.children(recursive=True))
+    try:
+        yield
+    except BaseException:
+        for child in set(own.children(recursive=True)) - before:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        raise
 
 
 @contextmanager

@@ -85,3 +85,32 @@ def test_a_folder_that_cannot_be_written_is_status_3(
     (tmp_path / "file").write_text("")
     assert _run(monkeypatch, *SMALL, "--out", str(tmp_path / "file" / "out")) == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--data", ".", "--mapping", "nonsense"], "nonsense"),
+    ],
+)
+def test_a_story_on_wrong_data_ends_in_a_sentence_before_anything_runs(
+    wrong: list[str],
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FINLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["finloop", "demo", *wrong])
+    with pytest.raises(SystemExit) as ended:
+        finloop.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert word in said
+    assert said.count("\n") == 1
+    report = json.loads((tmp_path / "home" / "demo.json").read_text())
+    assert (report["ok"], [step["name"] for step in report["steps"]]) == (False, ["simulate"])
+    assert not (tmp_path / "home" / "ledger.db").exists()
+    assert not (tmp_path / "home" / "logs").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ import pytest
 from demo.company import Company, StoryConfig, make_company
 from demo.mistake import export_in_thousands
 
-SMALL = StoryConfig(users=60, merchants=20, history_days=20, later_days=3, start=date(2026, 1, 5))
+SMALL = StoryConfig(users=60, merchants=20, history_days=20, filed_days=3, later_days=3)
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,9 @@ def company() -> Company:
 
 def test_the_moments_are_local_midnights_in_order(company: Company) -> None:
     seoul = ZoneInfo("Asia/Seoul")
-    assert company.opening == datetime(2026, 1, 25, tzinfo=seoul)
+    assert company.opening == datetime(2025, 1, 26, tzinfo=seoul)
     assert company.drift - company.opening == timedelta(days=SMALL.calm_days)
-    assert company.end - company.drift == timedelta(days=SMALL.drifted_days + SMALL.later_days)
+    assert company.end - company.opening == timedelta(days=SMALL.days_after)
 
 
 def test_history_holds_nothing_that_was_not_known_at_the_opening(

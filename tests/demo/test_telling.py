@@ -44,6 +44,13 @@ def test_a_failed_chapter_is_told_with_its_sentence(teller: Teller, page: io.Str
     assert "failed" in page.getvalue()
 
 
+def test_an_interrupted_chapter_says_so(teller: Teller, page: io.StringIO) -> None:
+    with pytest.raises(KeyboardInterrupt), teller.chapter("drift", "The world changes"):
+        raise KeyboardInterrupt
+    assert teller.report["ok"] is False
+    assert "Interrupted." in page.getvalue()
+
+
 def test_a_story_without_chapters_is_not_ok(teller: Teller) -> None:
     assert teller.report["ok"] is False
 

@@ -1,4 +1,4 @@
-"""The whole loop on a small company, judged by the ledger, the registry and the HTTP answers."""
+"""The whole loop, as the demo tells it, judged by the ledger, the registry and the HTTP answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,14 @@ from demo.company import StoryConfig
 from demo.explaining import newest_stopped, replay
 from demo.mistake import AUTHOR as COLLEAGUE
 from demo.platform import with_api_key
-from demo.story import AUTHOR, HUMAN, tell
+from demo.scene import AUTHOR, HUMAN
+from demo.story import tell
 from monitoring.fraud import MONITORING
 from serving.processes import start_services
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
-SMALL = StoryConfig(users=400, merchants=100, history_days=50)
+STORY = StoryConfig()
+"""Of fewer customers a day has too few payments for a rise of prices to show."""
 MODEL = XGBOOST.name
 CHAPTERS = (
     *("simulate", "data", "train", "approve", "serve"),
@@ -64,7 +68,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("story")
     settings = Settings(home=folder / "home")
     with (folder / "told.txt").open("w") as page, environment(settings):
-        report = tell(settings, SMALL, Console(file=page, width=100))
+        report = tell(settings, STORY, Console(file=page, width=100))
     children = [process.name() for process in psutil.Process().children(recursive=True)]
     with closing(Ledger(settings.ledger)) as ledger:
         yield Told(report, settings, ledger, Registry(settings), children)
@@ -99,7 +103,7 @@ def test_three_candidates_were_sealed_and_each_approved_by_a_human(told: Told) -
 def test_a_day_of_payments_was_answered_by_the_first_champion(told: Told) -> None:
     answered = sum(told.step("serve")["decisions"].values())
     first = _decisions(told, "seq <= ?", answered)
-    assert answered > SMALL.users
+    assert answered > STORY.users
     assert {(row.version, row.arm, row.error) for row in first} == {("1", "champion", None)}
     assert len({row.subject_id for row in _decisions(told, "TRUE")}) == len(
         _decisions(told, "TRUE")
@@ -130,9 +134,23 @@ def test_drift_was_noticed_with_reasons_and_retrained_once(told: Told) -> None:
     assert launches[0].key == windows[-1].key
 
 
-def test_the_second_candidate_was_compared_with_the_champion(told: Told) -> None:
+def test_the_second_candidate_is_better_than_the_champion_on_what_is_new(told: Told) -> None:
     second = told.ledger.events("candidate", MODEL)[1].body
     assert second["comparison"]["champion"] == "1"
+    better = second["comparison"]["differences"]
+    assert min(better[name]["low"] for name in ("roc_auc", "average_precision")) > 0
+    assert (
+        told.step("drift")["comparison"]["average_precision"]["difference"]
+        == (better["average_precision"])
+    )
+
+
+def test_the_weeks_between_came_in_as_files_and_asked_nobody(told: Told) -> None:
+    happened = sorted({row.event_timestamp.date() for row in _decisions(told, "TRUE")})
+    gaps = [(after - before).days for before, after in pairwise(happened)]
+    assert max(gaps) >= STORY.filed_days
+    quiet = happened[gaps.index(max(gaps))] + timedelta(days=max(gaps) // 2)
+    assert (told.settings.lake / "transactions" / f"day={quiet}").exists()
 
 
 def test_the_second_version_climbed_every_step_by_the_judge(told: Told) -> None:
@@ -171,8 +189,9 @@ def test_the_registry_says_what_the_ledger_says(told: Told) -> None:
     assert admissible(XGBOOST, "2", told.registry, told.ledger).ok
 
 
-def test_a_stopped_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
+def test_a_declined_payment_has_reasons_and_replays_to_the_same_bytes(told: Told) -> None:
     stopped = newest_stopped(told.ledger)
+    assert (stopped.decision, told.step("explain")["decision"]) == ("DECLINE", "DECLINE")
     assert json.loads(stopped.answer)["reasons"]
     assert replay(told.settings, stopped.decision_id)
 
@@ -192,7 +211,7 @@ def test_no_raw_id_of_a_person_was_written(told: Told) -> None:
 
 def test_a_story_is_not_told_over_a_company_that_is_there(told: Told) -> None:
     with pytest.raises(FinloopError, match="holds a company already"):
-        tell(told.settings, SMALL, Console(quiet=True))
+        tell(told.settings, STORY, Console(quiet=True))
     assert len(told.ledger.events("candidate", MODEL)) == 3
 
 

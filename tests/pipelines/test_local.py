@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from pydantic import SecretStr
 
 from components.common.errors import FinloopError
 from components.common.settings import Settings
-from pipelines.common.local import run_here
+from pipelines.common.local import no_step_outlives_us, run_here
 from pipelines.common.results import RunResult
 from pipelines.common.run_log import Step
 from tests.pipelines import toys
@@ -115,3 +117,15 @@ def test_secrets_reach_the_steps_and_no_file(settings: Settings) -> None:
     files = [path for path in settings.home.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"very-secret-key" in path.read_bytes()]
+
+
+def test_no_step_outlives_an_interrupted_run() -> None:
+    waiting = (sys.executable, "-c", "import signal; signal.pause()")
+    steps: list[subprocess.Popen[bytes]] = []
+    with subprocess.Popen(waiting) as another:
+        with pytest.raises(KeyboardInterrupt), no_step_outlives_us():
+            steps.append(subprocess.Popen(waiting))
+            raise KeyboardInterrupt
+        assert steps[0].wait(timeout=60) == -signal.SIGKILL
+        assert another.poll() is None
+        another.kill()
