@@ -75,7 +75,7 @@ def _schema(table: FeatureTable) -> pa.Schema:
 def _writer(path: Path, table: FeatureTable, schema: pa.Schema) -> pq.ParquetWriter:
     """Numbers seldom repeat: a dictionary of them costs more than it saves."""
     repeated: Any = [table.entity] if table.cadence == "midnight" else []
-    return pq.ParquetWriter(path, schema, use_dictionary=repeated)
+    return pq.ParquetWriter(path, schema, use_dictionary=repeated, compression="lz4")
 
 
 def _evaluate(

@@ -6,7 +6,7 @@ out of a group, the caller says so through the bounds. No function here loops ov
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +18,8 @@ Flags = NDArray[np.bool_]
 
 STRIP = 1 << 12
 """Rows at a time where a pass is made many times: they stay in the nearest cache."""
+MOST_GROUPS = 1 << 13
+"""Groups of a piece; as many spans of thirty years, in microseconds, fit 63 bits."""
 _HALF = 16
 """Bits that numpy sorts by counting instead of comparing."""
 
@@ -102,11 +104,11 @@ def spread(values: Floats, middle: Floats, count: Ints, most: int) -> Floats:
     for first in range(0, len(values), STRIP):
         rows = slice(first, first + STRIP)
         total[rows] = _spread_of_most(padded[first : first + STRIP + most], middle[rows], most)
-    short = np.flatnonzero(count < most)
-    total[short] = 0.0
-    for lag in range(1, most):
-        short = short[count[short] >= lag]
-        total[short] += (values[short - lag] - middle[short]) ** 2
+    windows = sliding_window_view(padded, most)
+    for rows in _strips(np.flatnonzero(count < most)):
+        away = windows[rows] - middle[rows, None]
+        away[_foreign(count[rows], most)] = 0.0
+        total[rows] = np.einsum("rw,rw->r", away, away)
     return total
 
 
@@ -131,11 +133,16 @@ def medians(values: Floats, count: Ints, most: int) -> Floats:
     for rows in _strips(short):
         held = count[rows]
         ordered = windows[rows]
-        ordered[np.arange(most) < most - held[:, None]] = np.inf
+        ordered[_foreign(held, most)] = np.inf
         ordered.sort(axis=1)
         row = np.arange(len(rows))
         found[rows] = (ordered[row, (held - 1) // 2] + ordered[row, held // 2]) / 2
     return found
+
+
+def _foreign(count: Ints, most: int) -> Flags:
+    """Which of the `most` places before each row are outside its window [n, most]."""
+    return np.arange(most) < most - count[:, None]
 
 
 def _strips(rows: Ints) -> Iterator[Ints]:
@@ -143,10 +150,25 @@ def _strips(rows: Ints) -> Iterator[Ints]:
         yield rows[first : first + STRIP]
 
 
+def within(groups: NDArray[np.integer], times: Ints, spans: Sequence[int]) -> list[Ints]:
+    """How many rows before each row, of its group, are younger than each span.
+
+    Groups lie together, times ascend within them; a row exactly as old as the span is outside.
+    """
+    reach = int(times.max(initial=0)) - int(times.min(initial=0)) + max(spans) + 1
+    place = np.cumsum(np.diff(groups, prepend=groups[:1]) != 0) * reach + times
+    row = np.arange(len(times))
+    return [row - np.searchsorted(place, place - span, side="right") for span in spans]
+
+
 def pieces(sizes: Ints, rows: int) -> Iterator[tuple[int, int]]:
-    """Cut groups of these sizes into (first, end) pieces of about so many rows, groups whole."""
-    piece = np.cumsum(sizes) // rows
-    cuts = np.append(np.flatnonzero(np.diff(piece)) + 1, len(sizes))
+    """Cut groups of these sizes into (first, end) pieces of about so many rows, groups whole.
+
+    A piece holds few enough groups for `within`: their spans of time fit one whole number.
+    """
+    piece = np.maximum(np.cumsum(sizes) // rows, 0)
+    fresh = (np.diff(piece, prepend=0) > 0) | (np.arange(len(sizes)) % MOST_GROUPS == 0)
+    cuts = np.append(np.flatnonzero(fresh), len(sizes))
     first = 0
     for end in cuts.tolist():
         if end > first:

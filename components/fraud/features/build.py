@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from components.fraud.features.daily import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAI
 from components.fraud.features.days import DailyPast
 from components.fraud.features.history import write_user_history
 from components.fraud.features.live import FRAUD_TRANSACTION
+from components.fraud.features.midnights import DAYS
 from components.fraud.features.payments import read_past
 from components.fraud.features.windows import live_pieces
 
@@ -38,7 +40,7 @@ def build_feature_tables(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch:
         past = read_past(lake, ZoneInfo(timezone), as_of, Path(scratch))
-    users = DailyPast(past, "user", "merchant", AT_MIDNIGHT)
+    users = DailyPast(past, "user", "merchant", AT_MIDNIGHT, spans=(DAYS,))
     merchants = DailyPast(past, "merchant", "user", refresh_hours)
     tables = {
         FRAUD_USER_DAILY: users.pieces(),
@@ -46,8 +48,10 @@ def build_feature_tables(
         FRAUD_TRANSACTION: live_pieces(past),
     }
     paths = {table.name: out / f"{table.name}.parquet" for table in tables}
-    for table, pieces in tables.items():
-        write_features(table, pieces, paths[table.name])
     paths[USER_HISTORY] = out / f"{USER_HISTORY}.parquet"
-    write_user_history(past.payments, paths[USER_HISTORY])
+    with ThreadPoolExecutor() as pool:  # one table's last piece must not keep a core waiting
+        made = [pool.submit(write_user_history, past.payments, paths[USER_HISTORY])]
+        made += [pool.submit(write_features, t, tables[t], paths[t.name]) for t in tables]
+        for writing in made:
+            writing.result()
     return paths

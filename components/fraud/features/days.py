@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from components.common.feature_writer import Prepared
 from components.common.series import Ints, grouped, offsets, pieces
+from components.fraud.features.daily import KNOWN_DAYS
 from components.fraud.features.midnights import DAYS, make_grid
 from components.fraud.features.outcomes import (
     Knowledge,
@@ -55,6 +56,8 @@ class DailyPast:
     entity: str
     partner: str
     refresh_hours: int
+    spans: Sequence[int] = KNOWN_DAYS
+    """Days over which known outcomes are counted."""
 
     @cached_property
     def names(self) -> pa.Array:
@@ -75,7 +78,7 @@ class DailyPast:
         """Some entities at a time, in the order of their ids."""
         midnights = len(self.past.clock.midnights)
         happened = self.paid.sizes + self.told.sizes
-        sizes = happened + np.minimum(happened * (DAYS + 1), midnights)
+        sizes = np.maximum(happened, np.minimum(happened * (DAYS + 1), midnights))
         for first, end in pieces(sizes, PIECE):
             yield partial(self._prepared, first, end)
 
@@ -88,7 +91,7 @@ class DailyPast:
         if self.refresh_hours < 24:
             between = at_ticks(grid, told, clock, self.refresh_hours, rows)
             rows, order = together(rows, between)
-        columns = {**_of_grid(spending(grid, paid), rows), **learned(rows, told)}
+        columns = {**_of_grid(spending(grid, paid), rows), **learned(rows, told, self.spans)}
         return Prepared(
             self.names.take(pa.array(rows.no[order] + first)),
             rows.moment[order],

@@ -8,7 +8,7 @@ so that only what became known today is added, and the newest row before a payme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -108,10 +108,12 @@ def together(one: Knowledge, other: Knowledge) -> tuple[Knowledge, Ints]:
     return both, np.lexsort((both.moment, both.no))
 
 
-def learned(rows: Knowledge, told: Told) -> Mapping[str, np.ndarray]:
-    """The columns `known_<w>d`, `frauds_<w>d`, `risk_last_<n>` and `days_since_…`."""
+def learned(
+    rows: Knowledge, told: Told, spans: Sequence[int] = KNOWN_DAYS
+) -> Mapping[str, np.ndarray]:
+    """The columns `known_<w>d` and `frauds_<w>d` of each span, `risk_last_<n>`, `days_since_…`."""
     columns: dict[str, np.ndarray] = {}
-    for days in KNOWN_DAYS:
+    for days in spans:
         since = rows.since(days)
         columns[f"known_{days}d"] = rows.end - since
         columns[f"frauds_{days}d"] = told.frauds[rows.end] - told.frauds[since]

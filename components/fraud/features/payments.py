@@ -89,11 +89,13 @@ def read_past(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path)
     with connect(scratch) as connection, ThreadPoolExecutor() as pool:
         make_view(connection, lake, TRANSACTIONS)
         make_view(connection, lake, OUTCOMES)
-        outcomes = pool.submit(_raw_outcomes, connection.cursor())
-        payments = _columns(_raw_payments(connection, until), pool)
+        raw = _raw_payments(connection, until)
+        outcomes = pool.submit(_raw_outcomes, connection.cursor(), raw["transaction_id"])
+        order = _total_order(raw["t"].to_numpy(), raw["transaction_id"])
+        payments = _columns(raw, order, pool)
         last = until if until is not None else int(payments.t[-1]) if len(payments.t) else 0
         first = int(payments.t[0]) if len(payments.t) else last
-        known = _known(outcomes.result(), payments, last)
+        known = _known(outcomes.result(), np.argsort(order), last)
     return Past(payments, known, Clock(zone, first, last))
 
 
@@ -115,16 +117,20 @@ def _raw_payments(connection: duckdb.DuckDBPyConnection, until: int | None) -> p
     ).to_arrow_table()
 
 
-def _raw_outcomes(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+def _raw_outcomes(connection: duckdb.DuckDBPyConnection, payments: pa.ChunkedArray) -> pa.Table:
+    """Outcomes of these payments, each with the number of its payment."""
+    numbered = pa.table({"transaction_id": payments, "payment": np.arange(len(payments))})
+    connection.register("numbered", numbered)
     return connection.sql(
-        "SELECT transaction_id, is_fraud, epoch_us(outcome_timestamp) AS t FROM outcomes"
+        """
+        SELECT payment, is_fraud, epoch_us(outcome_timestamp) AS t
+        FROM outcomes JOIN numbered USING (transaction_id)"""
     ).to_arrow_table()
 
 
-def _columns(raw: pa.Table, pool: Executor) -> Payments:
+def _columns(raw: pa.Table, order: Ints, pool: Executor) -> Payments:
     ids = (raw[f"{name}_id"] for name in PARTIES)
     coded = dict(zip(PARTIES, pool.map(_coded, ids), strict=True))
-    order = _total_order(raw["t"].to_numpy(), raw["transaction_id"])
     amount, latitude, longitude = (
         raw[name].to_numpy()[order] for name in ("amount", "latitude", "longitude")
     )
@@ -169,13 +175,11 @@ def _sorted(table: pa.Table, *columns: str) -> Ints:
     return pc.call_function("sort_indices", [table], by).to_numpy()
 
 
-def _known(raw: pa.Table, payments: Payments, last: int) -> Known:
-    """What had become known before `last`."""
-    among = pc.SetLookupOptions(value_set=payments.transaction_id)
-    found = pc.call_function("index_in", [raw["transaction_id"]], among).fill_null(-1).to_numpy()
-    of_ours = (found >= 0) & (raw["t"].to_numpy() < last)
-    payment, t = found[of_ours].astype(np.int64), raw["t"].to_numpy()[of_ours]
-    is_fraud = raw["is_fraud"].to_numpy()[of_ours].astype(bool)
+def _known(raw: pa.Table, place: Ints, last: int) -> Known:
+    """What had become known before `last`; `place` is the row of each payment of the raw table."""
+    raw = raw.filter(pc.field("t") < last)
+    payment, t = place[raw["payment"].to_numpy()], raw["t"].to_numpy()
+    is_fraud = raw["is_fraud"].to_numpy()
     order = np.lexsort((is_fraud, payment, t))
     verdict = payment[order] * 2 + is_fraud[order]
     order = order[np.sort(np.unique(verdict, return_index=True)[1])]

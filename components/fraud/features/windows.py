@@ -31,6 +31,7 @@ from components.common.series import (
     pieces,
     running,
     spread,
+    within,
 )
 from components.fraud.features.moment import EARTH_KM, SPANS
 from components.fraud.history import K
@@ -108,18 +109,9 @@ class Streams:
     def counts(self) -> dict[str, Ints]:
         """Rows of each window."""
         rows = {window: np.minimum(count, self.position) for window, count in ROWS.items()}
-        return rows | {window: self._within(hours * HOUR) for window, hours in SPANS.items()}
-
-    def _within(self, span: int) -> Ints:
-        """How many of the last K are younger than a span, found by halving."""
-        oldest = self.row - np.minimum(K, self.position)
-        first, young = self.row.copy(), self.t - span
-        for step in (1 << power for power in range(K.bit_length() - 1, -1, -1)):
-            further = first - step
-            inside = self.t[np.maximum(further, 0)] > young
-            inside &= further >= oldest
-            np.copyto(first, further, where=inside)
-        return self.row - first
+        younger = within(self.user, self.t, [hours * HOUR for hours in SPANS.values()])
+        spans = zip(SPANS, (np.minimum(K, count) for count in younger), strict=True)
+        return rows | dict(spans)
 
     @cached_property
     def _totals(self) -> dict[str, Ints]:
