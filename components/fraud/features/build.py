@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -49,9 +48,7 @@ def build_feature_tables(
     }
     paths = {table.name: out / f"{table.name}.parquet" for table in tables}
     paths[USER_HISTORY] = out / f"{USER_HISTORY}.parquet"
-    with ThreadPoolExecutor() as pool:  # one table's last piece must not keep a core waiting
-        made = [pool.submit(write_user_history, past.payments, paths[USER_HISTORY])]
-        made += [pool.submit(write_features, t, tables[t], paths[t.name]) for t in tables]
-        for writing in made:
-            writing.result()
+    for table, pieces in tables.items():
+        write_features(table, pieces, paths[table.name])
+    write_user_history(past.payments, paths[USER_HISTORY])
     return paths

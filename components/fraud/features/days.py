@@ -23,7 +23,9 @@ from components.fraud.features.outcomes import (
 )
 from components.fraud.features.payments import Past
 from components.fraud.features.spending import Paid, spending
-from components.fraud.features.windows import PIECE
+
+ROWS = 1 << 16
+"""Midnights at a time."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,7 @@ class DailyPast:
         """Some entities at a time, in the order of their ids."""
         midnights = len(self.past.clock.midnights)
         happened = self.paid.sizes + self.told.sizes
-        sizes = np.maximum(happened, np.minimum(happened * (DAYS + 1), midnights))
-        for first, end in pieces(sizes, PIECE):
+        for first, end in pieces(np.minimum(happened * (DAYS + 1), midnights), ROWS):
             yield partial(self._prepared, first, end)
 
     def _prepared(self, first: int, end: int) -> Prepared:

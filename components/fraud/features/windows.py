@@ -45,8 +45,8 @@ ROWS = {"last_5": 5, "last_10": 10, f"last_{K}": K}
 SUMMED = (*ROWS, "last_1h", "last_24h", "last_7d")
 TOPPED = (*ROWS, "last_24h", "last_3d", "last_7d", "last_14d")
 
-PIECE = 1 << 17
-"""Rows at a time: few enough for memory, enough for what one query costs."""
+PIECE = 1 << 16
+"""Rows at a time: few enough for the caches, enough for what one query costs."""
 
 
 def live_pieces(past: Past) -> Iterator[Callable[[], Prepared]]:
