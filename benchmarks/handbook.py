@@ -28,6 +28,7 @@ from benchmarks.handbook_split import (
 )
 from benchmarks.report import Row, Say
 from components.common.errors import bad_input
+from components.fraud import XGBOOST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +44,10 @@ METRICS = {
     "average_precision": "area",
     "card_precision_100": "share",
 }
-CASES: dict[str, tuple[date | None, int]] = {
-    "fraud-xgboost/7d": (None, 2),
-    "fraud-xgboost/all": (HISTORY_FROM, WEEK),
-}
+CASES: dict[str, tuple[date | None, int]] = {"7d": (None, 2), "all": (HISTORY_FROM, WEEK)}
 """Case → first day of training (the training week where None), and its last days that calibrate."""
+Scores = dict[str, np.ndarray]
+"""Member → scores: the artifact that is served, and the isolation forest inside it alone."""
 
 
 @dataclass(frozen=True)
@@ -154,44 +154,55 @@ def _measure(case: str, rows: Rows, say: Say) -> list[Row]:
     from components.fraud.boosting import BoostingConfig
     from components.fraud.features import MODEL_INPUT
 
-    ours, peer = Model(MODEL_INPUT, BoostingConfig()), Model(PEER_INPUT, PEER_CONFIG)
-    jobs = [(model, start) for model in (ours, peer) for start in STARTS]
+    models = Model(MODEL_INPUT, BoostingConfig()), Model(PEER_INPUT, PEER_CONFIG)
+    jobs = [(model, start) for model in models for start in STARTS]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda job: evaluate_fold(rows, case, job[0], job[1], say), jobs))
-
-    def mean(folds: list[dict[str, float]], metric: str) -> float:
-        return float(np.mean([fold[metric] for fold in folds]))
-
-    halves = found[: len(STARTS)], found[len(STARTS) :]
+    ours, peers = found[: len(STARTS)], found[len(STARTS) :]
     return [
-        Row(case, metric, mean(halves[0], metric), unit, mean(halves[1], metric))
+        Row(
+            f"{member}/{case}",
+            metric,
+            _mean(ours, member, metric),
+            unit,
+            _mean(peers, member, metric) if member in peers[0] else None,
+        )
+        for member in ours[0]
         for metric, unit in METRICS.items()
     ]
 
 
-def evaluate_fold(rows: Rows, case: str, model: Model, start: date, say: Say) -> dict[str, float]:
-    """Train, calibrate and export on one fold; the metrics of the artifact on its test week."""
+def _mean(folds: list[dict[str, dict[str, float]]], member: str, metric: str) -> float:
+    return float(np.mean([fold[member][metric] for fold in folds]))
+
+
+def evaluate_fold(
+    rows: Rows, case: str, model: Model, start: date, say: Say
+) -> dict[str, dict[str, float]]:
+    """Train, calibrate and export on one fold; member → metrics on the test week."""
     from components.common.evaluation import evaluate, scored
 
     history_from, calibration_days = CASES[case]
     train = trained_on(rows.payments, start, history_from)
     later = train & (rows.payments.day >= day_number(start) + WEEK - calibration_days)
     test = tested_on(rows.payments, start)
-    score = _artifact_scores(rows, model, train & ~later, later, test)
     fraud, customer, day = (
         column[test] for column in (rows.payments.fraud, rows.payments.customer, rows.payments.day)
     )
-    measured = evaluate(scored(fraud, score, entity=customer, day=day), resamples=0)
-    values = {name: measured[name].value for name in METRICS}
+    values: dict[str, dict[str, float]] = {}
+    for member, score in _scores(rows, model, train & ~later, later, test).items():
+        measured = evaluate(scored(fraud, score, entity=customer, day=day), resamples=0)
+        values[member] = {name: measured[name].value for name in METRICS}
     say(
         f"{case} {start} {len(model.inputs)} inputs: "
         f"train {train.sum():,} rows / {rows.payments.fraud[train].sum():,} frauds, "
-        f"test {test.sum():,} / {fraud.sum():,}, AP {values['average_precision']:.4f}"
+        f"test {test.sum():,} / {fraud.sum():,}, "
+        f"AP {values[XGBOOST.name]['average_precision']:.4f}"
     )
     return values
 
 
-def _artifact_scores(rows: Rows, model: Model, early: Mask, later: Mask, test: Mask) -> np.ndarray:
+def _scores(rows: Rows, model: Model, early: Mask, later: Mask, test: Mask) -> Scores:
     from components.common.artifact import Scorer, matrix
     from components.fraud.boosting import Boosting
 
@@ -202,4 +213,6 @@ def _artifact_scores(rows: Rows, model: Model, early: Mask, later: Mask, test: M
     with TemporaryDirectory() as folder:
         fitted.export(Path(folder))
         scorer = Scorer.load(Path(folder))
-    return scorer.score(matrix(frame[test], scorer.inputs))
+    scores = {XGBOOST.name: scorer.score(matrix(frame[test], scorer.inputs))}
+    anomaly = fitted.anomaly(frame[test])
+    return scores if anomaly is None else scores | {"isolation-forest": anomaly}

@@ -22,6 +22,7 @@ PEER_CONFIG = BoostingConfig(
     subsample=1,
     colsample=1,
     reg_lambda=1,
+    isolation_trees=0,
 )
 """Chosen from the handbook's grid (chapter 5: depth 3, 6, 9; 25, 50, 100 trees; rate 0.1, 0.3)."""
 
