@@ -26,7 +26,8 @@ _PORTS_TRIED = 100
 _ASK_FOR_SIGTERM = (
     "import ctypes, os, sys; "
     "ctypes.CDLL(None).prctl(1, 15); "  # PR_SET_PDEATHSIG, SIGTERM
-    "os.execvp(sys.argv[1], sys.argv[1:])"
+    "os.getppid() == int(sys.argv[1]) or os._exit(143); "  # the owner went before it was asked
+    "os.execvp(sys.argv[2], sys.argv[2:])"
 )
 
 
@@ -183,4 +184,4 @@ def _tied_to_owner(argv: Sequence[str]) -> list[str]:
     """
     if sys.platform != "linux":
         return list(argv)
-    return [sys.executable, "-ISc", _ASK_FOR_SIGTERM, *argv]
+    return [sys.executable, "-ISc", _ASK_FOR_SIGTERM, str(os.getpid()), *argv]

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from components.common import processes
 from components.common.errors import FinloopError
 from components.common.processes import Process, Supervisor, answers, free_port
 
@@ -86,6 +87,17 @@ def test_killing_the_owner_stops_its_processes(tmp_path: Path) -> None:
     owner.kill()
     owner.wait()
     assert _eventually(lambda: not _alive(int(note.read_text())))
+
+
+def test_a_process_whose_owner_is_gone_already_never_begins(tmp_path: Path) -> None:
+    """The owner may be killed before the new process has asked for the signal."""
+    tied = processes._tied_to_owner(["touch", str(tmp_path / "began")])
+    at = tied.index(str(os.getpid()))
+    orphan = subprocess.run([*tied[:at], "1", *tied[at + 1 :]], check=False)
+    assert orphan.returncode == 128 + signal.SIGTERM
+    assert not (tmp_path / "began").exists()
+    assert subprocess.run(tied, check=False).returncode == 0
+    assert (tmp_path / "began").exists()
 
 
 def test_sigterm_ends_the_block_in_order(tmp_path: Path) -> None:
