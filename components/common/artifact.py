@@ -104,17 +104,20 @@ def _number(value: Any) -> float:
     return number if isfinite(number) else nan
 
 
-def _open(path: Path) -> onnxruntime.InferenceSession:
+def session_of(graph: bytes) -> onnxruntime.InferenceSession:
+    """A session that scores an ONNX graph on the caller's own thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # a single row is done before a second thread has woken up
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _open(path: Path) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        return session_of(path.read_bytes())
     except Exception as error:  # the runtime's own exception types share no base class
         raise _unreadable(path.parent, str(error).splitlines()[0]) from error
 

@@ -30,7 +30,7 @@ def tree_graph(
     `stage` is a graph of the same input whose one output [n, k] the trees see after the features.
     Reads numeric splits of a binary logistic booster; raises `ValueError` for anything else.
     """
-    from onnx import TensorProto, checker, helper
+    from onnx import TensorProto, helper
 
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     width = int(learner["learner_model_param"]["num_feature"])
@@ -48,6 +48,13 @@ def tree_graph(
         [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
         initializer=constants,
     )
+    return as_model(graph)
+
+
+def as_model(graph: onnx.GraphProto) -> onnx.ModelProto:
+    """A checked model of a graph, in the versions of ONNX that we write."""
+    from onnx import checker, helper
+
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, producer_name="finloop")
     model.ir_version = _IR

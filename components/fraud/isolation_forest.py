@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.common.artifact import Matrix
+from components.common.artifact import Matrix, session_of
+from components.common.tree_graph import as_model
 
 if TYPE_CHECKING:
     import onnx
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FILE = "isolation.onnx"
 """The forest alone: `features` float32 [n, f] with NaN as null → `anomaly` float32 [n, 1]."""
 ANOMALY = "anomaly"
-_OPSET, _ML_OPSET, _IR = 17, 3, 9
 _EULER = 0.5772156649015329
 
 
@@ -94,16 +94,11 @@ class IsolationForest:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
+        return session_of(self.model)
 
 
 def _graph(trees: list[Any], width: int, rows: int) -> onnx.ModelProto:
-    from onnx import TensorProto, checker, helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
     columns: dict[str, Any] = {}
     for number, tree in enumerate(trees):
@@ -130,11 +125,7 @@ def _graph(trees: list[Any], width: int, rows: int) -> onnx.ModelProto:
         [helper.make_tensor_value_info(ANOMALY, TensorProto.FLOAT, ["n", 1])],
         initializer=[numpy_helper.from_array(np.array(halving), "halving")],
     )
-    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="finloop")
-    model.ir_version = _IR
-    checker.check_model(model)
-    return model
+    return as_model(graph)
 
 
 def _one_tree(number: int, tree: Any) -> dict[str, list[Any]]:

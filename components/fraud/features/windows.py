@@ -122,11 +122,11 @@ class Streams:
         return {f"sum_{window}": total / 1000.0 for window, total in self._totals.items()}
 
     def _statistics(self) -> dict[str, Floats]:
-        columns = {}
+        columns, values = {}, self.milli.astype(np.float64)
         for window, most in ROWS.items():
             count, total = self.counts[window], self._totals[window]
             middle = total // np.maximum(count, 1)
-            about = spread(self.milli.astype(np.float64), middle.astype(np.float64), count, most)
+            about = spread(values, middle.astype(np.float64), count, most)
             columns[f"mean_{window}"] = exact_mean(count, total)
             columns[f"std_{window}"] = exact_std(count, total, middle, about)
         return columns
