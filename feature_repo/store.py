@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import warnings
-from contextlib import closing
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.common.errors import refused
 from components.common.settings import Settings
+from feature_repo.online import online_side
+from feature_repo.profiles import repo_config
 
 if TYPE_CHECKING:
     import pandas as pd
     from feast import FeatureStore, FeatureView
 
-CONFIG = Path(__file__).with_name("feature_store.yaml")
+_ROWS = 20_000
+"""Rows that are written at once, so that neither store nor memory is held up by a large view."""
 
 
 def open_store(settings: Settings) -> FeatureStore:
@@ -27,7 +29,7 @@ def open_store(settings: Settings) -> FeatureStore:
         from feast import FeatureStore
 
     logging.getLogger("feast").setLevel(logging.WARNING)  # else it tells of every row it reads
-    return FeatureStore(repo_path=str(settings.feast), fs_yaml_file=CONFIG)
+    return FeatureStore(repo_path=str(settings.feast), config=repo_config(settings))
 
 
 def apply(settings: Settings) -> FeatureStore:
@@ -40,16 +42,8 @@ def apply(settings: Settings) -> FeatureStore:
     known = [*store.list_feature_services(), *store.list_batch_feature_views()]
     gone = [each for each in known if each.name not in names]
     store.apply(wanted, objects_to_delete=gone, partial=False)
-    _let_readers_go_on(store)
+    online_side(settings).prepare()
     return store
-
-
-def _let_readers_go_on(store: FeatureStore) -> None:
-    """Have SQLite write ahead, which it remembers: a decision must not wait for a batch."""
-    online: Any = store.config.online_store
-    if online.type == "sqlite":
-        with closing(sqlite3.connect(Path(store.config.repo_path or "") / online.path)) as opened:
-            opened.execute("PRAGMA journal_mode = WAL")
 
 
 def materialize(
@@ -72,8 +66,8 @@ def materialize(
 
 def _materialize(store: FeatureStore, view: FeatureView, as_of: datetime) -> int:
     rows = _newest(view, as_of)
-    if len(rows):
-        store.write_to_online_store(view.name, df=rows)
+    for first in range(0, len(rows), _ROWS):
+        store.write_to_online_store(view.name, df=rows.iloc[first : first + _ROWS])
     return len(rows)
 
 
@@ -98,3 +92,25 @@ def _newest(view: FeatureView, as_of: datetime) -> pd.DataFrame:
                 ORDER BY {key}""",  # noqa: S608 - a join key of ours
             {"path": source.path, "as_of": as_of},
         ).df()
+
+
+def forget(settings: Settings, join_key: str, entities: Sequence[str]) -> int:
+    """Remove entities from every online view; how many of them were in one.
+
+    entities: ids of the join key, as the views have them (pseudonyms of people).
+    """
+    store = open_store(settings)
+    views = [view for view in store.list_batch_feature_views() if view.join_keys == [join_key]]
+    from feast.infra.key_encoding_utils import serialize_entity_key
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    version = store.config.entity_key_serialization_version
+    keys = [
+        serialize_entity_key(
+            EntityKey(join_keys=[join_key], entity_values=[Value(string_val=entity)]), version
+        )
+        for entity in entities
+    ]
+    tables = [f"{store.project}_{view.name}" for view in views if view.online]
+    return online_side(settings).forget(tables, keys)

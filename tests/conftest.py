@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 from components.common.settings import TELEMETRY_OFF
+from tests.redis_server import RedisServer
 
 os.environ.update(TELEMETRY_OFF)
+
+
+STORES = ("sqlite", "redis")
+"""Every kind of online store: what holds for one holds for the other."""
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis server that the tests of this process share; each takes it empty."""
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield server
+    server.stop()

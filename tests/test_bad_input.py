@@ -570,6 +570,7 @@ def test_an_answer_that_comes_too_late_is_a_problem_and_is_given_when_asked_agai
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("store_settings", ["sqlite"], indirect=True)
 def test_services_start_beside_a_taken_port_and_go_on_without_mlflow(
     store_settings: Settings, releases: dict[str, Release]
 ) -> None:

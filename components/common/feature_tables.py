@@ -35,10 +35,14 @@ class MadeFrom:
         """`as_of` as a time."""
         return datetime.fromisoformat(self.as_of)
 
+    def as_text(self) -> str:
+        """The note as it is written."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
     def write(self, folder: Path) -> None:
         """Write the note, whole or not at all."""
         fresh = folder / f".{NOTE}.{os.getpid()}"
-        fresh.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        fresh.write_text(self.as_text())
         fresh.replace(folder / NOTE)
 
     @classmethod

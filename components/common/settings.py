@@ -7,6 +7,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     api_keys: dict[str, Digest] = Field(default_factory=dict)
     """Caller → SHA-256 (hex) of its API key, as a JSON object."""
 
+    online_store: SecretStr | None = None
+    """Redis that holds the online features, as `redis://[user:password@]host:port/db` (`rediss` for
+    TLS), one database per installation; SQLite under `home` where not given."""
     mlflow_uri: str | None = None
     """Tracking server and registry of one's own; the embedded SQLite store where not given."""
     mlflow_port: Port = 5000
@@ -80,6 +84,14 @@ class Settings(BaseSettings):
         except (LookupError, ValueError, OSError):
             raise ValueError(f"there is no time zone {name!r}; write one as Asia/Seoul") from None
         return name
+
+    @field_validator("online_store")
+    @classmethod
+    def _redis(cls, address: SecretStr | None) -> SecretStr | None:
+        """The address never appears in what is said: it may hold a password."""
+        if address is not None and not _names_redis(address.get_secret_value()):
+            raise ValueError("it must be written as redis://host:port/0")
+        return address
 
     @property
     def lake(self) -> Path:
@@ -171,6 +183,16 @@ def load_settings() -> Settings:
         name = re.search(r'field "(\w+)"', str(error))
         which = f"FINLOOP_{name[1].upper()}" if name else "A FINLOOP_ setting"
         raise bad_input("settings", f"{which} cannot be used: it must be JSON.") from None
+
+
+def _names_redis(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+    rest = f"{parts.query}{parts.fragment}"
+    return bool(whole and re.fullmatch(r"/?\d*", parts.path) and not rest)
 
 
 def _first_problem(error: ValidationError) -> str:

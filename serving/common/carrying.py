@@ -44,6 +44,7 @@ class Carrier:
         the online store cannot be used.
         """
         self._online.refresh()
+        self._position.follow(self._online.identity())
         self._ledger = self._ledger or self._open_ledger()
         return sum(self._step(name, carried) for name, carried in self._carried.items())
 

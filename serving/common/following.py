@@ -32,7 +32,7 @@ async def follow(settings: Settings) -> None:
     models = [model for domain in components.domains() for model in domain.models]
     carrier = Carrier(
         lambda: Ledger(settings.ledger),
-        OnlineFeatures(settings.feast, lambda: open_store(settings)),
+        OnlineFeatures(settings, open_store),
         Position(settings.serving),
         services(),
     )

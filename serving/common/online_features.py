@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
 
 from components.common.errors import unavailable
+from components.common.settings import Settings
+from feature_repo.online import identity, online_side, out_of_reach
+from serving.common.online_rows import Rows, rows_of
 
 _log = logging.getLogger("finloop.serving")
 
@@ -35,34 +39,47 @@ class ViewRow:
 class _Opened:
     store: FeatureStore
     views: dict[str, FeatureView]
+    rows: Rows
 
 
 class OnlineFeatures:
-    """The online store by entity. Feast enforces no ttl online, so it is enforced here."""
+    """The online store by entity. Feast enforces no ttl online, so it is enforced here.
 
-    def __init__(self, folder: Path, open_store: Callable[[], FeatureStore]) -> None:
-        """`folder` holds Feast's registry; `open_store` is slow and runs off the hot path."""
-        self._folder = folder
+    A store that fails is not asked again until `refresh` finds that it answers: decisions go on
+    without it at once, rather than each waiting in vain.
+    """
+
+    def __init__(self, settings: Settings, open_store: Callable[[Settings], FeatureStore]) -> None:
+        """`open_store` is slow and runs off the hot path."""
+        self._settings = settings
         self._open_store = open_store
         self._opened: _Opened | None = None
         self._seen: tuple[int, ...] | None = None
+        self._down = False
 
     @property
     def open(self) -> bool:
         """Whether the store was found."""
         return self._opened is not None
 
+    @property
+    def answering(self) -> bool:
+        """Whether the store is open and answered when it was last asked."""
+        return self._opened is not None and not self._down
+
     def refresh(self) -> bool:
-        """Open the store anew where its registry has changed, then swap; whether it had."""
-        seen = _stamps(self._folder)
-        if not seen or seen == self._seen:
-            return False
-        store = self._open_store()
-        views = {view.name: view for view in store.list_batch_feature_views()}
-        _ = store.provider  # connects now rather than in the first request
-        self._opened = _Opened(store, views)
-        self._seen = seen
-        return True
+        """Open the store anew where its registry has changed, then swap; whether it had.
+
+        A store that was down is asked whether it is back.
+        """
+        seen = _stamps(self._settings.feast)
+        changed = bool(seen) and seen != self._seen
+        if changed:
+            self._opened = self._open()
+            self._seen = seen
+        if self._down and self._opened is not None:
+            self._look_again(self._opened.rows)
+        return changed
 
     def read(
         self, views: Sequence[str], keys: Mapping[str, str], at: datetime
@@ -72,30 +89,67 @@ class OnlineFeatures:
         `keys` is entity column → id. A view whose row is older than its ttl at that moment is
         `stale` and gives no values.
         """
+        found = dict.fromkeys(views, ViewRow(trouble="unavailable"))
         opened = self._opened
-        if opened is None:
-            return dict.fromkeys(views, ViewRow(trouble="unavailable"))
-        return {name: _read(opened, name, keys, at) for name in views}
+        if opened is None or self._down:
+            return found
+        known = [name for name in views if name in opened.views]
+        wanted = [(name, keys[opened.views[name].join_keys[0]]) for name in known]
+        try:
+            rows = opened.rows.read(wanted)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, the decision goes on
+            self._down = True
+            _log.warning("the online store does not answer: %s", type(error).__name__)
+            return found
+        for name, (moment, values) in zip(known, rows, strict=True):
+            found[name] = _view_row(opened.views[name], moment, values, at)
+        return found
 
     def write(self, view: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write whole rows of a view, each with its entity and `event_timestamp`, at once."""
+        """Write whole rows of a view, each with its entity and `event_timestamp`, at once.
+
+        Raises `FinloopError("online_store_unavailable")` where the store refuses.
+        """
         import pandas as pd
 
         if self._opened is None:
             raise unavailable("feature_store_unavailable", "The feature store is not open yet.")
         frame = pd.DataFrame([{"created": datetime.now(UTC), **row} for row in rows])
-        self._opened.store.write_to_online_store(view, df=frame)
+        try:
+            self._opened.store.write_to_online_store(view, df=frame)
+        except (OSError, sqlite3.Error, *_redis_errors()) as error:  # looked up when one is raised
+            raise out_of_reach(error) from error
+
+    def identity(self) -> str:
+        """What tells the content of this store from any other; raises as `write` does."""
+        if self._opened is None:
+            raise unavailable(
+                "feature_store_unavailable",
+                "There is no feature store yet, so decisions wait in the ledger; "
+                "run `finloop run data` once.",
+            )
+        return identity(online_side(self._settings))
+
+    def _open(self) -> _Opened:
+        store = self._open_store(self._settings)
+        views = {view.name: view for view in store.list_batch_feature_views()}
+        secret = self._settings.online_store
+        address = secret.get_secret_value() if secret is not None else None
+        return _Opened(store, views, rows_of(store, views, address))
+
+    def _look_again(self, rows: Rows) -> None:
+        try:
+            rows.knock()
+        except Exception as error:  # noqa: BLE001 - it is down still, in whichever way
+            _log.debug("the online store is still away: %s", type(error).__name__)
+            return
+        self._down = False
+        _log.warning("the online store answers again")
 
 
-def _read(opened: _Opened, name: str, keys: Mapping[str, str], at: datetime) -> ViewRow:
-    if name not in opened.views:
-        return ViewRow(trouble="unavailable")
-    view = opened.views[name]
-    try:
-        moment, values = _fetch(opened.store, view, keys[view.join_keys[0]])
-    except Exception as error:  # noqa: BLE001 - whatever a store raises, the decision goes on
-        _log.warning("the online store does not answer for %s: %s", name, type(error).__name__)
-        return ViewRow(trouble="unavailable")
+def _view_row(
+    view: FeatureView, moment: datetime | None, values: Mapping[str, Any], at: datetime
+) -> ViewRow:
     if moment is None:
         return ViewRow(trouble="missing")
     age = max(0.0, (at - moment).total_seconds())
@@ -104,27 +158,10 @@ def _read(opened: _Opened, name: str, keys: Mapping[str, str], at: datetime) -> 
     return ViewRow(values, age)
 
 
-def _fetch(
-    store: FeatureStore, view: FeatureView, key: str
-) -> tuple[datetime | None, dict[str, Any]]:
-    """(event timestamp, values) of one entity; no timestamp where there is no row.
+def _redis_errors() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
 
-    Asks the provider rather than `get_online_features`: the same rows for a third of the time.
-    """
-    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-    from feast.protos.feast.types.Value_pb2 import Value
-
-    entity = EntityKey(join_keys=view.join_keys[:1], entity_values=[Value(string_val=key)])
-    ((moment, values),) = store.provider.online_read(store.config, view, [entity])
-    return moment, {name: _python(value) for name, value in (values or {}).items()}
-
-
-def _python(value: Any) -> Any:
-    kind = value.WhichOneof("val")
-    if kind is None:
-        return None
-    held = getattr(value, kind)
-    return list(held.val) if kind.endswith("_list_val") else held
+    return (RedisError,)
 
 
 def _stamps(folder: Path) -> tuple[int, ...]:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from components.common.errors import unavailable
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the file says."""
+
+    store: str | None = None
+    """Identity of the online store that was carried into."""
+    positions: dict[str, int] = field(default_factory=dict)
 
 
 class Position:
@@ -17,14 +27,26 @@ class Position:
 
     def read(self, domain: str) -> int:
         """The position up to which a domain was carried; 0 where it never was."""
-        return self._all().get(domain, 0)
+        return self._kept().positions.get(domain, 0)
 
     def write(self, domain: str, position: int) -> None:
         """Remember a position. Only the one follower of this host calls this."""
+        kept = self._kept()
+        self._write(_Kept(kept.store, {**kept.positions, domain: position}))
+
+    def follow(self, store: str) -> None:
+        """Begin anew where the online store is another one than before, or has lost its rows.
+
+        `store` is its identity.
+        """
+        if self._kept().store != store:
+            self._write(_Kept(store, {}))
+
+    def _write(self, kept: _Kept) -> None:
         fresh = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps({**self._all(), domain: position}))
+            fresh.write_text(json.dumps(asdict(kept)))
             fresh.replace(self._path)
         except OSError as error:
             fresh.unlink(missing_ok=True)
@@ -34,9 +56,10 @@ class Position:
                 f"free the disk of {self._path.parent}.",
             ) from error
 
-    def _all(self) -> dict[str, int]:
+    def _kept(self) -> _Kept:
         try:
             found = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return {}  # carried again from the start: the merge leaves out what is there already
-        return {str(domain): int(position) for domain, position in found.items()}
+            positions = {str(name): int(at) for name, at in found["positions"].items()}
+            return _Kept(found["store"], positions)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return _Kept()  # carried again from the start: the merge leaves out what is there

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 _MODELS_SECONDS = 0.5
-_STORE_SECONDS = 2.0
+_STORE_SECONDS = 0.5
 _LEDGER_SECONDS = 0.25
 _CHUNK = 1000
 _PATIENCE_SECONDS = 10.0
@@ -48,7 +48,7 @@ class Runtime:
         self.services = services
         self.pseudonym_key = settings.pseudonym_secret()
         self.models = Models(settings.serving, self._prepare)
-        self.online = OnlineFeatures(settings.feast, lambda: open_store(settings))
+        self.online = OnlineFeatures(settings, open_store)
         self.recent: dict[str, Recent[Any]] = {
             service.name: Recent(service.carried.event_of)
             for service in services

@@ -18,6 +18,7 @@ from components.common.settings import Settings
 from components.fraud.features import TABLES
 from components.fraud.history import History
 from feature_repo import store as feature_store
+from tests.conftest import STORES
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -36,10 +37,12 @@ class Company:
     events: pd.DataFrame
 
 
-@pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """An applied and filled feature store."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"))
+@pytest.fixture(scope="session", params=STORES)
+def company(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Company:
+    """An applied and filled feature store, of either kind."""
+    server = request.getfixturevalue("redis_server") if request.param == "redis" else None
+    address = server.address(database=1) if server is not None else None
+    settings = Settings(home=tmp_path_factory.mktemp("home"), online_store=address)
     events = write_tables(settings.feature_tables)
     store = feature_store.apply(settings)
     feature_store.materialize(settings, START + timedelta(days=DAYS), store)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,17 @@ from components.common.feature_tables import MadeFrom, current
 from components.common.settings import Settings
 from feature_repo import publish as publishing
 from feature_repo.publish import publish
+from feature_repo.store import forget, open_store
 from tests.components.common.test_training_data import one_of_each, write_lake
+from tests.conftest import STORES
 from tests.feature_repo.conftest import DAYS, START, USERS, write_tables
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(home=tmp_path / "home")
+@pytest.fixture(params=STORES)
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    server = request.getfixturevalue("redis_server") if request.param == "redis" else None
+    address = server.address(database=2) if server is not None else None
+    settings = Settings(home=tmp_path / "home", online_store=address)
     write_lake(settings.lake, *one_of_each())
     return settings
 
@@ -56,15 +58,39 @@ def test_the_same_tables_again_change_nothing(settings: Settings, tables: Path) 
     assert stamps(settings) == before
 
 
-@pytest.mark.parametrize("lost", ["features", "feast"])
-def test_what_is_lost_is_published_again(settings: Settings, tables: Path, lost: str) -> None:
+@pytest.mark.parametrize("lost", ["features", "feast", "rows"])
+def test_what_is_lost_is_published_again(
+    settings: Settings, tables: Path, lost: str, request: pytest.FixtureRequest
+) -> None:
     publish(settings, tables)
-    shutil.rmtree(settings.home / lost)
+    if lost != "rows":
+        shutil.rmtree(settings.home / lost)
+    elif settings.online_store is None:
+        (settings.feast / "online.db").unlink()
+    else:
+        request.getfixturevalue("redis_server").client().flushall()
     publish(settings, tables)
     assert current(settings) == MadeFrom.read(tables)
-    with closing(sqlite3.connect(settings.feast / "online.db")) as online:
-        count = "SELECT count(DISTINCT entity_key) FROM finloop_fraud_user_daily"
-        assert online.execute(count).fetchone() == (USERS,)
+    assert online_users(settings) == {f"u{number}" for number in range(USERS)}
+
+
+def test_who_is_forgotten_is_in_no_online_view(settings: Settings, tables: Path) -> None:
+    publish(settings, tables)
+    everyone = {f"u{number}" for number in range(USERS)}
+    assert forget(settings, "user_id", ["u1", "u3", "nobody"]) == 2
+    assert online_users(settings) == everyone - {"u1", "u3"}
+    assert forget(settings, "user_id", ["u1"]) == 0
+    assert forget(settings, "merchant_id", ["m1"]) == 1
+
+
+def online_users(settings: Settings) -> set[str]:
+    """Users of whom the online store knows anything."""
+    store = open_store(settings)
+    names = ["fraud_user_daily:user_count_30d", "fraud_user_history:amounts"]
+    everyone = [f"u{number}" for number in range(USERS)]
+    found = store.get_online_features(names, [{"user_id": user} for user in everyone]).to_dict()
+    known = zip(everyone, found["user_count_30d"], found["amounts"], strict=True)
+    return {user for user, count, amounts in known if (count, amounts) != (None, None)}
 
 
 def test_nobody_trains_on_tables_that_are_being_replaced(

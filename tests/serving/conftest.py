@@ -30,6 +30,8 @@ from serving.common.domain import services
 from serving.common.manifest import Deployment, Manifest, Release, write_manifest
 from serving.common.online_features import OnlineFeatures
 from serving.common.runtime import Runtime
+from tests.conftest import STORES
+from tests.redis_server import RedisServer
 from tests.serving.desk import Desk
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
@@ -149,17 +151,23 @@ def applied_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def store_settings(applied_store: Path, settings: Settings) -> Settings:
-    """The same installation with a feature store of its own."""
+@pytest.fixture(params=STORES)
+def store_settings(
+    applied_store: Path, settings: Settings, request: pytest.FixtureRequest
+) -> Settings:
+    """The same installation with a feature store of its own, of either kind."""
     shutil.copytree(applied_store / "feast", settings.feast)
-    return settings
+    if request.param == "sqlite":
+        return settings
+    server: RedisServer = request.getfixturevalue("redis_server")
+    server.client().flushall()
+    return settings.model_copy(update={"online_store": server.address()})
 
 
 @pytest.fixture
 def online(store_settings: Settings) -> OnlineFeatures:
     """The online store of that installation, open."""
-    opened = OnlineFeatures(store_settings.feast, lambda: open_store(store_settings))
+    opened = OnlineFeatures(store_settings, open_store)
     opened.refresh()
     return opened
 

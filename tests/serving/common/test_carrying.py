@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +41,24 @@ def carry(store_settings: Settings, online: OnlineFeatures) -> Callable[[], int]
     return step
 
 
+@pytest.fixture
+def lose_rows(
+    store_settings: Settings, applied_store: Path, request: pytest.FixtureRequest
+) -> Callable[[], None]:
+    """Empties the online store, as a server without a disk does when it starts again."""
+
+    def lose() -> None:
+        if store_settings.online_store is not None:
+            request.getfixturevalue("redis_server").client().flushall()
+            return
+        for path in store_settings.feast.iterdir():
+            path.unlink()
+        shutil.copytree(applied_store / "feast", store_settings.feast, dirs_exist_ok=True)
+        (store_settings.feast / "registry.db").touch()
+
+    return lose
+
+
 def stored(online: OnlineFeatures, user: str = "user") -> list[str]:
     return list(online.read([VIEW], {"user_id": user}, NOW)[VIEW].values.get("transaction_ids", []))
 
@@ -68,6 +87,33 @@ def test_a_crash_before_the_position_was_written_does_no_harm(
     (store_settings.serving / "carried.json").unlink()
     assert carry() == 2
     assert stored(online) == ["t1", "t2"]
+
+
+def test_what_a_store_lost_is_carried_again(
+    carry: Callable[[], int],
+    ledger: Ledger,
+    online: OnlineFeatures,
+    store_settings: Settings,
+    decided: Make,
+    lose_rows: Callable[[], None],
+) -> None:
+    ledger.append([decided(1), decided(2)])
+    carry()
+    lose_rows()
+    online.refresh()
+    assert stored(online) == []
+    ledger.append([decided(3)])
+    assert carry() == 3
+    assert stored(online) == ["t1", "t2", "t3"]
+
+
+def test_a_late_payment_reaches_a_history_of_newer_ones(
+    carry: Callable[[], int], ledger: Ledger, online: OnlineFeatures, decided: Make
+) -> None:
+    for number in (5, 3, 4):
+        ledger.append([decided(number)])
+        carry()
+    assert stored(online) == ["t3", "t4", "t5"]
 
 
 def test_only_the_last_payments_are_kept(
@@ -102,7 +148,7 @@ def test_decisions_wait_while_there_is_no_feature_store(
     settings: Settings, ledger: Ledger, decided: Make
 ) -> None:
     ledger.append([decided(1)])
-    closed = OnlineFeatures(settings.feast, lambda: open_store(settings))
+    closed = OnlineFeatures(settings, open_store)
     position = Position(settings.serving)
     with pytest.raises(FinloopError, match="decisions wait in the ledger"):
         Carrier(lambda: ledger, closed, position, services()).step()

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.common.errors import FinloopError
 from components.common.settings import Settings
-from components.fraud.features import FRAUD_USER_DAILY
+from components.fraud.features import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAILY
 from feature_repo.store import open_store
 from feature_repo.views import MIDNIGHT_TTL
 from serving.common.online_features import OnlineFeatures, ViewRow
+from tests.redis_server import RedisServer
 
 USER_DAILY, MERCHANT_DAILY, RECENT = "fraud_user_daily", "fraud_merchant_daily", "fraud_user_recent"
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 KEYS = {"user_id": "kim", "merchant_id": "shop"}
+
+
+ONLY_SQLITE = pytest.mark.parametrize("store_settings", ["sqlite"], indirect=True)
+ONLY_REDIS = pytest.mark.parametrize("store_settings", ["redis"], indirect=True)
 
 
 def write_user(online: OnlineFeatures, **changes: object) -> None:
@@ -85,16 +93,17 @@ def test_a_view_that_does_not_exist_costs_no_other(online: OnlineFeatures) -> No
     assert rows[USER_DAILY].trouble is None
 
 
-def test_a_broken_online_store_degrades(online: OnlineFeatures, store_settings: Settings) -> None:
+@ONLY_SQLITE
+def test_a_broken_file_degrades(online: OnlineFeatures, store_settings: Settings) -> None:
     write_user(online)
     (store_settings.feast / "online.db").write_bytes(b"no database" * 1000)
-    fresh = OnlineFeatures(store_settings.feast, lambda: open_store(store_settings))
+    fresh = OnlineFeatures(store_settings, open_store)
     fresh.refresh()
     assert fresh.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble == "unavailable"
 
 
 def test_without_a_feature_store_everything_is_unavailable(tmp_path: Path) -> None:
-    closed = OnlineFeatures(tmp_path, lambda: open_store(Settings(home=tmp_path)))
+    closed = OnlineFeatures(Settings(home=tmp_path), open_store)
     assert not closed.refresh()
     assert closed.read([USER_DAILY], KEYS, MIDNIGHT) == {USER_DAILY: ViewRow(trouble="unavailable")}
     with pytest.raises(FinloopError, match="not open"):
@@ -110,6 +119,7 @@ def test_it_opens_once_the_store_appears_and_again_when_it_changes(
     assert online.refresh()
 
 
+@ONLY_SQLITE
 def test_a_batch_that_is_being_written_holds_up_no_reader(
     online: OnlineFeatures, store_settings: Settings
 ) -> None:
@@ -117,3 +127,90 @@ def test_a_batch_that_is_being_written_holds_up_no_reader(
     with closing(sqlite3.connect(store_settings.feast / "online.db")) as batch:
         batch.execute("BEGIN EXCLUSIVE")
         assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble is None
+
+
+def test_a_row_of_the_same_moment_replaces_the_one_before(online: OnlineFeatures) -> None:
+    write_user(online)
+    write_user(online, user_count_30d=7.0)
+    write_user(online, event_timestamp=MIDNIGHT - timedelta(hours=1), user_count_30d=8.0)
+    row = online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY]
+    assert row.values["user_count_30d"] == 8.0
+    assert row.age_seconds == 3600.0
+
+
+def test_every_view_of_two_entities_is_read_at_once(online: OnlineFeatures) -> None:
+    write_user(online)
+    shop = dict.fromkeys(FRAUD_MERCHANT_DAILY.names, 1.5)
+    online.write(MERCHANT_DAILY, [{"merchant_id": "shop", "event_timestamp": MIDNIGHT, **shop}])
+    views = [MERCHANT_DAILY, RECENT, USER_DAILY]
+    rows = online.read(views, KEYS, MIDNIGHT)
+    assert list(rows) == views
+    assert rows[MERCHANT_DAILY].values == shop
+    assert rows[USER_DAILY].values == dict.fromkeys(FRAUD_USER_DAILY.names, 2.5)
+    assert rows[RECENT].trouble == "missing"
+
+
+@pytest.fixture
+def own_redis(store_settings: Settings, tmp_path: Path) -> Iterator[tuple[RedisServer, Settings]]:
+    """A server that only one test uses, and may kill."""
+    server = RedisServer(tmp_path).start()
+    yield server, store_settings.model_copy(update={"online_store": server.address()})
+    server.stop()
+
+
+@ONLY_REDIS
+def test_a_server_that_is_gone_degrades_and_comes_back_by_itself(
+    own_redis: tuple[RedisServer, Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    server, settings = own_redis
+    online = OnlineFeatures(settings, open_store)
+    online.refresh()
+    write_user(online)
+    assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble is None
+    before = online.identity()
+    server.stop()
+    assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble == "unavailable"
+    assert not online.answering
+    with pytest.raises(FinloopError, match="The online store does not answer") as refused:
+        write_user(online)
+    online.refresh()
+    assert not online.answering
+    server.start()
+    online.refresh()
+    assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble == "missing"
+    write_user(online)
+    assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble is None
+    assert online.identity() != before, "what was written before is lost"
+    assert "sesame" not in caplog.text + str(refused.value)
+
+
+@ONLY_REDIS
+def test_a_server_that_hangs_holds_up_one_decision(
+    own_redis: tuple[RedisServer, Settings],
+) -> None:
+    server, settings = own_redis
+    online = OnlineFeatures(settings, open_store)
+    online.refresh()
+    write_user(online)
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble == "unavailable"
+    for _ in range(1000):  # were it asked, this would take minutes
+        online.read([USER_DAILY], KEYS, MIDNIGHT)
+    assert not online.answering
+    server.process.send_signal(signal.SIGCONT)
+    counted: Any = server.client().info("commandstats")
+    assert counted.get("cmdstat_hmget", {"calls": 0})["calls"] <= 1
+    online.refresh()
+    row = online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY]
+    assert row.values == dict.fromkeys(FRAUD_USER_DAILY.names, 2.5), "no answer of the time before"
+
+
+@ONLY_REDIS
+def test_a_connection_that_was_closed_meanwhile_costs_nothing(
+    online: OnlineFeatures, redis_server: RedisServer
+) -> None:
+    write_user(online)
+    online.read([USER_DAILY], KEYS, MIDNIGHT)
+    redis_server.client().client_kill_filter(_type="normal", skipme=True)
+    assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble is None
