@@ -11,6 +11,7 @@ _PLAIN_WORDS = (
     ("Input should be", "it must be"),
     ("String should have", "it must have"),
     ("List should have", "it must have"),
+    ("Tuple should have", "it must have"),
     (" after validation", ""),
     ("a valid dictionary", "an object"),
     ("a valid integer", "a whole number"),

@@ -2,7 +2,8 @@
 
 The map: `features/` what we know about a payment, `expectations.py` what its tables must look
 like, `boosting.py` the model, `reasons.py` why a payment was stopped, `decision.py` from
-probability to decision, `steps.py` the pipeline steps.
+probability to decision, `rules/` what people have decided beforehand and who overrides whom,
+`steps.py` the pipeline steps.
 """
 
 from __future__ import annotations

@@ -16,7 +16,10 @@ class Answer(StrEnum):
     """What happens with the payment."""
 
     APPROVE = "APPROVE"
+    STEP_UP = "STEP_UP"
+    """The customer is asked to authenticate again; only a rule says so."""
     REVIEW = "REVIEW"
+    """A person looks at it."""
     DECLINE = "DECLINE"
 
 
