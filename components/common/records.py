@@ -14,6 +14,7 @@ EventKind = Literal[
     "alias_restored",  # an alias moved by hand was put back
     "drift",  # a window was judged; body: verdict, columns, reasons
     "retrain",  # a pipeline was launched because of a verdict
+    "rules",  # a rule set decided for the first time; model: its domain, key: its digest, body: it
 ]
 
 
@@ -44,7 +45,8 @@ class Decision:
     """Canonical JSON of what was asked, in the columns of its contract table."""
     features: str
     """Canonical JSON: `inputs` (every model input; a null is a value), `ages` (seconds of each
-    feature view), `degraded` (what was missing) and `model` (who answered)."""
+    feature view), `degraded` (what was missing), `model` (who answered) and `rules` (digest of the
+    rule set that was looked at, whose text is an event)."""
     answer: str
     """Byte for byte what the caller got."""
 

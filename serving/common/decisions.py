@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.common.errors import refused
-from components.common.records import Decision
+from components.common.records import Decision, Event
 from serving.common.metrics import metrics
 from serving.common.runtime import Runtime
 from serving.common.shadowing import ToScore
@@ -19,6 +19,8 @@ class Draft:
     decision: Decision
     degraded: tuple[str, ...]
     shadow: ToScore | None = None
+    beside: tuple[Event, ...] = ()
+    """What must be in the ledger with the decision, so that it can be given again."""
 
 
 async def answer_once(
@@ -33,7 +35,9 @@ async def answer_once(
     stored = runtime.ledger.decision_on(domain, subject_id)
     if stored is None:
         made = draft()
-        (new,) = await runtime.recorder.record(made.decision)
+        unwritten = [event for event in made.beside if event.key not in runtime.written]
+        new, *_ = await runtime.recorder.record(made.decision, *unwritten)
+        runtime.written.update(event.key for event in unwritten)
         if new:
             _made_known(runtime, made)
             return made.decision.answer.encode()

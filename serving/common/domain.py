@@ -16,6 +16,7 @@ from serving.common.outcome_report import OutcomeReport
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from serving.common.library import Library
     from serving.common.runtime import Runtime
 
 
@@ -44,8 +45,8 @@ class DomainService:
     router: Callable[[Runtime], APIRouter]
     outcome: type[OutcomeReport]
     """The body of `POST /v1/outcomes` for this domain."""
-    answer_again: Callable[[Decision, Model | None], bytes]
-    """The answer to a recorded decision, by the model that is given."""
+    answer_again: Callable[[Decision, Model | None, Library], bytes]
+    """The answer to a recorded decision, by the model that is given and the rules of that time."""
     carried: Carried | None = None
     prepare: Callable[[Path], None] | None = None
     """Make ready what a decision needs of an artifact folder beside its scorer.

@@ -39,6 +39,8 @@ class Facts:
     """Stable names of what was missing."""
     model: AnsweredBy | None
     """Who answered; None where no model could be asked."""
+    rules: str | None = None
+    """Digest of the rule set that was looked at; the ledger keeps its text as an event."""
 
     def text(self) -> str:
         """Canonical JSON, as the ledger keeps it in `Decision.features`."""
@@ -49,6 +51,7 @@ class Facts:
                 "ages": self.ages,
                 "degraded": self.degraded,
                 "model": model,
+                "rules": self.rules,
             }
         )
 
@@ -57,4 +60,4 @@ class Facts:
         """The facts of a recorded decision."""
         kept: dict[str, Any] = json.loads(decision.features)
         model = AnsweredBy(**kept["model"]) if kept["model"] is not None else None
-        return cls(kept["inputs"], kept["ages"], tuple(kept["degraded"]), model)
+        return cls(kept["inputs"], kept["ages"], tuple(kept["degraded"]), model, kept.get("rules"))

@@ -1,11 +1,15 @@
-"""Every version that ever answered, by digest: from this host, or from the registry."""
+"""What decisions were made by: versions from this host or the registry, rule sets, by digest."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from components.common.errors import bad_input, refused
+from components.common.ledger import Ledger
 from components.common.registry import ModelVersion, Registry
 from components.common.sealing import seal
 from components.common.settings import Settings
@@ -14,12 +18,14 @@ from serving.common.models import Model, load
 
 
 class Library:
-    """Loads models for replay; each one once."""
+    """Loads models and rule sets for replay; each one once."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.serving / "models"
         self._registry = Registry(settings)
+        self._ledger = settings.ledger
         self._loaded: dict[tuple[str, str], Model] = {}
+        self._rules: dict[str, Mapping[str, Any]] = {}
 
     def by_digest(self, model: str, version: str, digest: str) -> Model:
         """The version whose sealed files have that digest.
@@ -38,6 +44,17 @@ class Library:
         if found is None or found.digest is None:
             raise bad_input("unknown_version", f"There is no version {version!r} of {model}.")
         return self.by_digest(model, version, found.digest)
+
+    def rules(self, domain: str, digest: str) -> Mapping[str, Any]:
+        """The content of the rule set of that digest; raises `FinloopError("rules_lost")`."""
+        if digest not in self._rules:
+            with closing(Ledger(self._ledger)) as ledger:
+                self._rules |= {one.key: one.body for one in ledger.events("rules", domain)}
+        if digest not in self._rules:
+            raise refused(
+                "rules_lost", f"The ledger has no rule set of {domain} with the digest {digest}."
+            )
+        return self._rules[digest]
 
     def _files(self, model: str, digest: str) -> Path:
         kept = self._folder / digest

@@ -66,7 +66,7 @@ def replay(
     for decision in decisions:
         try:
             model = _model(decision, library, version)
-            again = service_of(decision.domain).answer_again(decision, model).decode()
+            again = service_of(decision.domain).answer_again(decision, model, library).decode()
         except (FinloopError, ScoreError) as error:
             yield Replayed(decision.decision_id, version, decision.answer, None, str(error))
             continue

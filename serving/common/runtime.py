@@ -59,6 +59,8 @@ class Runtime:
         self._ledger: Ledger | None = None
         self._recorder: Recorder | None = None
         self.shadowing: Shadowing | None = None
+        self.written: set[str] = set()
+        """Keys of events beside decisions that this worker knows to be in the ledger."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.common.artifact import read_inputs
 from components.common.errors import refused
 from components.common.records import Decision
-from components.fraud.decision import Answer, Policy, decide
+from components.fraud.decision import Answer, Policy, Ruling, decide
 from components.fraud.features import MODEL_INPUT
 from components.fraud.reasons import explain, warm
+from components.fraud.rules import rules_in_force
+from components.fraud.rules.fields import values_of
+from components.fraud.rules.precedence import Verdict, overrule
+from components.fraud.rules.ruleset import RuleSet
 from serving.common.arms import Arm
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import probability
-from serving.fraud.schemas import Answerer, Payment, PaymentDecision, Reason
+from serving.fraud.schemas import Answerer, Payment, PaymentDecision, PolicyUsed, Reason
+
+if TYPE_CHECKING:
+    from serving.common.library import Library
 
 NO_MODEL = Reason(
     code="NO_MODEL",
@@ -30,27 +39,60 @@ policy_of = cache(Policy.read)
 
 
 def compose(
-    decision_id: str, payment: Payment, facts: Facts, score: float | None, model: Model | None
+    decision_id: str,
+    payment: Payment,
+    facts: Facts,
+    score: float | None,
+    model: Model | None,
+    rules: RuleSet,
 ) -> PaymentDecision:
     """The answer to a payment whose calibrated probability of fraud is `score`."""
-    ruling = decide(score, policy_of(model.directory) if model is not None else None)
-    reasons: list[Reason] = []
-    if model is None or score is None:
-        reasons = [NO_MODEL]
-    elif ruling.decision is not Answer.APPROVE and NO_REASONS not in facts.degraded:
-        reasons = reasons_for(model, facts.inputs)
+    ruling, verdict = judge(payment, facts.inputs, score, model, rules)
     return PaymentDecision(
         decision_id=decision_id,
         transaction_id=payment.transaction_id,
         event_timestamp=payment.event_timestamp,
-        decision=ruling.decision.value,
+        decision=verdict.decision.value,
         risk_level=ruling.risk_level.value,
         probability=ruling.probability,
-        reasons=reasons,
+        reasons=_reasons(ruling, verdict, facts, model),
         model=Answerer(**asdict(facts.model)) if facts.model is not None else None,
+        policy=PolicyUsed(rules=rules.digest, applied=[rule.id for rule in verdict.applied]),
         feature_age_seconds=dict(sorted(facts.ages.items())),  # as canonical JSON keeps them
         degraded=list(facts.degraded),
     )
+
+
+def judge(
+    payment: Payment,
+    inputs: Mapping[str, float | None],
+    score: float | None,
+    model: Model | None,
+    rules: RuleSet,
+) -> tuple[Ruling, Verdict]:
+    """What the model says of a payment, and what is decided once the rules have spoken."""
+    ruling = decide(score, policy_of(model.directory) if model is not None else None)
+    known = values_of(dict(payment), inputs, ruling.probability, ruling.risk_level.value)
+    return ruling, overrule(ruling, rules.hits(known))
+
+
+def _reasons(ruling: Ruling, verdict: Verdict, facts: Facts, model: Model | None) -> list[Reason]:
+    """The rules that speak for the verdict, then what moved the model; each code once."""
+    found = [
+        Reason(code=rule.reason, text_en=rule.text_en, text_ko=rule.text_ko)
+        for rule in verdict.because
+    ]
+    if ruling.probability is None and not found:
+        found = [NO_MODEL]
+    stopped = Answer.APPROVE not in (ruling.decision, verdict.decision)
+    if stopped and model is not None and NO_REASONS not in facts.degraded:
+        found += reasons_for(model, facts.inputs)
+    return list({reason.code: reason for reason in reversed(found)}.values())[::-1]
+
+
+def rules_of(model: Model | None) -> RuleSet:
+    """The rules that decide beside a model, or without any."""
+    return rules_in_force(model.directory if model is not None else None)
 
 
 def prepare(directory: Path) -> None:
@@ -64,6 +106,7 @@ def prepare(directory: Path) -> None:
             "inputs_unknown", f"Its inputs {', '.join(unknown)} are no features of a payment here."
         )
     policy_of(directory)
+    rules_in_force(directory)
     warm(directory)
 
 
@@ -73,20 +116,34 @@ def reasons_for(model: Model, inputs: dict[str, float | None]) -> list[Reason]:
     return [Reason(code=one.code, text_en=one.text, text_ko=one.text_ko) for one in found]
 
 
-def answer_again(decision: Decision, model: Model | None) -> bytes:
-    """The answer to a recorded decision, made anew by `model`.
+def answer_again(decision: Decision, model: Model | None, library: Library) -> bytes:
+    """The answer to a recorded decision, made anew by `model` and the rules of that time.
 
     The same bytes as recorded where the model is the one that answered; otherwise what that model
     would have said.
     """
     facts = Facts.of(decision)
     payment = Payment.model_validate_json(decision.request)
+    rules = _rules_then(decision.domain, facts, library)
     if model is None:
-        return encode(compose(decision.decision_id, payment, facts, None, None))
+        return encode(compose(decision.decision_id, payment, facts, None, None, rules))
     arm: Arm = facts.model.arm if facts.model is not None else "champion"
     facts = replace(facts, model=AnsweredBy.of(arm, model))
     score = probability(model, facts.inputs)
-    return encode(compose(decision.decision_id, payment, facts, score, model))
+    return encode(compose(decision.decision_id, payment, facts, score, model, rules))
+
+
+def _rules_then(domain: str, facts: Facts, library: Library) -> RuleSet:
+    """The rules that were looked at; none before there were any."""
+    if facts.rules is None:
+        return RuleSet.of({"rules": []})
+    if facts.rules not in _read:
+        _read[facts.rules] = RuleSet.of(library.rules(domain, facts.rules))
+    return _read[facts.rules]
+
+
+_read: dict[str, RuleSet] = {}
+"""Rule sets of the ledger by digest, each compiled once."""
 
 
 def encode(answer: PaymentDecision) -> bytes:

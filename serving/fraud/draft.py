@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from components.common.records import Decision
+from components.common.records import Decision, Event
 from components.fraud import DOMAIN, XGBOOST
-from components.fraud.decision import decide
 from components.fraud.history import Transaction
+from components.fraud.rules.ruleset import RuleSet
 from serving.common.decisions import Draft
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Fleet, Model
 from serving.common.runtime import Runtime
 from serving.common.scoring import Scored, score
 from serving.common.shadowing import ToScore
-from serving.fraud.answer import NO_REASONS, compose, encode, policy_of
+from serving.fraud.answer import NO_REASONS, compose, encode, judge, rules_of
 from serving.fraud.features import VIEWS, Gathered, gather, nothing_known
 from serving.fraud.schemas import Payment, PaymentDecision
 
@@ -36,13 +36,15 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
     fleet = runtime.models.fleet(XGBOOST.name)
     gathered = look_up(runtime, payment)
     scored = score(fleet, payment.user_id, gathered.inputs)
+    rules = rules_of(scored.answered[1] if scored.answered else None)
     facts = Facts(
         gathered.inputs,
         gathered.ages,
         (*gathered.degraded, *_model_troubles(scored)),
         AnsweredBy.of(*scored.answered) if scored.answered else None,
+        rules.digest,
     )
-    answer, facts = _answer(payment, facts, scored)
+    answer, facts = _answer(payment, facts, scored, rules)
     arm, drawn = scored.drawn or ("none", None)
     decision = Decision(
         decision_id=answer.decision_id,
@@ -63,7 +65,8 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
         features=facts.text(),
         answer=encode(answer).decode(),
     )
-    return Draft(decision, facts.degraded, _shadow(fleet, decision, gathered))
+    shadow = _shadow(fleet, decision.decision_id, payment, gathered)
+    return Draft(decision, facts.degraded, shadow, (_text_of(rules, decision.recorded_at),))
 
 
 def look_up(runtime: Runtime, payment: Payment) -> Gathered:
@@ -98,23 +101,34 @@ def _model_troubles(scored: Scored) -> tuple[str, ...]:
     return (f"{scored.drawn[0]}_failed",) if scored.error is not None else ()
 
 
-def _answer(payment: Payment, facts: Facts, scored: Scored) -> tuple[PaymentDecision, Facts]:
+def _answer(
+    payment: Payment, facts: Facts, scored: Scored, rules: RuleSet
+) -> tuple[PaymentDecision, Facts]:
     """The answer, without reasons where they cannot be had: the decision stands on the score."""
     model = scored.answered[1] if scored.answered else None
-    decision_id = uuid4().hex
+    decision_id, asked = uuid4().hex, (scored.probability, model, rules)
     try:
-        return compose(decision_id, payment, facts, scored.probability, model), facts
+        return compose(decision_id, payment, facts, *asked), facts
     except Exception:  # noqa: BLE001 - whatever the explanation raises, the decision goes on
         _log.exception("no reasons could be given")
         without = replace(facts, degraded=(*facts.degraded, NO_REASONS))
-        return compose(decision_id, payment, without, scored.probability, model), without
+        return compose(decision_id, payment, without, *asked), without
 
 
-def _shadow(fleet: Fleet, decision: Decision, gathered: Gathered) -> ToScore | None:
+def _shadow(fleet: Fleet, decision_id: str, payment: Payment, gathered: Gathered) -> ToScore | None:
     if fleet.shadow is None:
         return None
-    return ToScore(decision.decision_id, fleet.shadow, gathered.inputs, _decision_of)
+    decided = partial(_decision_of, payment, gathered.inputs)
+    return ToScore(decision_id, fleet.shadow, gathered.inputs, decided)
 
 
-def _decision_of(probability: float, model: Model) -> str:
-    return decide(probability, policy_of(model.directory)).decision.value
+def _decision_of(
+    payment: Payment, inputs: dict[str, float | None], probability: float, model: Model
+) -> str:
+    """What would have been decided by another version, its rules included."""
+    return judge(payment, inputs, probability, model, rules_of(model))[1].decision.value
+
+
+def _text_of(rules: RuleSet, now: datetime) -> Event:
+    """The rule set as the ledger keeps it, so that a replay finds it after its file has changed."""
+    return Event("rules", DOMAIN.name, rules.digest, "serving", now, body=rules.content)

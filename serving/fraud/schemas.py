@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from components.common.identity import pseudonymise
 from components.common.ledger import canonical_json
+from components.fraud.card_number import is_card_number
 from components.fraud.reasons import TEXTS
 from serving.common.outcome_report import OutcomeReport
 from serving.common.parsing import Moment
@@ -29,6 +30,7 @@ _EXAMPLE = {
     "device_id": "device-17-1",
     "latitude": 37.5665,
     "longitude": 126.978,
+    "card_number": "4111 1111 1111 1111",
 }
 _ANSWER = {
     "decision_id": "7e7d179b6792403b9e2cff704b7f30c0",
@@ -45,21 +47,14 @@ _ANSWER = {
         }
     ],
     "model": {"name": "fraud-xgboost", "version": "3", "digest": "ae06bf20…", "arm": "champion"},
+    "policy": {"rules": "c6c0abea…", "applied": []},
     "feature_age_seconds": {"fraud_user_daily": 76443.0, "fraud_merchant_daily": None},
     "degraded": ["fraud_merchant_daily_missing"],
 }
 
 
-class Payment(BaseModel):
-    """A payment that waits for a decision."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        frozen=True,
-        json_schema_extra={"examples": [_EXAMPLE]},
-    )
+class _Columns(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
     transaction_id: Id = Field(description="Name of the payment; decided once")
     event_timestamp: Moment = Field(description="When it happened, with a time zone")
@@ -72,16 +67,46 @@ class Payment(BaseModel):
     latitude: float | None = Field(None, ge=-90, le=90, description="Degrees north")
     longitude: float | None = Field(None, ge=-180, le=180, description="Degrees east")
 
+
+class PaymentRequest(_Columns):
+    """A payment that waits for a decision, as it is asked."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    card_number: SecretStr | None = Field(
+        None,
+        max_length=64,
+        description="Card that pays, where it is known; its checksum is looked at, and the number "
+        "is forgotten before anything is written",
+    )
+
     def by_pseudonym(self, key: bytes) -> Payment:
-        """The same payment with the pseudonyms of its user and device."""
-        device = pseudonymise(self.device_id, key) if self.device_id is not None else None
-        user = pseudonymise(self.user_id, key)
-        return self.model_copy(update={"user_id": user, "device_id": device})
+        """The same payment with pseudonyms of user and device, and without the card number."""
+        known = self.model_dump(exclude={"card_number"})
+        known["user_id"] = pseudonymise(self.user_id, key)
+        if self.device_id is not None:
+            known["device_id"] = pseudonymise(self.device_id, key)
+        if self.card_number is not None:
+            known["card_number_valid"] = is_card_number(self.card_number.get_secret_value())
+        return Payment.model_construct(**known)  # every value was checked when it was asked
+
+
+class Payment(_Columns):
+    """A payment as it is decided on and kept: people and devices have pseudonyms."""
+
+    card_number_valid: bool | None = None
+    """Whether the card number that was given passes its checksum; none was given where null."""
 
     def canonical(self) -> str:
-        """Canonical JSON of the columns of the contract table, the moment in UTC."""
+        """Canonical JSON of the columns of the contract table, the moment in UTC.
+
+        Where a card number was given, also whether it was valid.
+        """
         moment = self.event_timestamp.astimezone(UTC).isoformat(timespec="microseconds")
-        return canonical_json({**self.model_dump(), "event_timestamp": moment})
+        known = {**self.model_dump(), "event_timestamp": moment}
+        if self.card_number_valid is None:
+            del known["card_number_valid"]
+        return canonical_json(known)
 
 
 class Reason(BaseModel):
@@ -103,6 +128,16 @@ class Answerer(BaseModel):
     arm: Literal["champion", "challenger"]
 
 
+class PolicyUsed(BaseModel):
+    """What people had decided beforehand, and was looked at."""
+
+    rules: str = Field(description="Digest of the rule set")
+    applied: list[str] = Field(
+        description="Rules that apply to the payment, those that were overruled among them",
+        examples=[["velocity"]],
+    )
+
+
 class PaymentDecision(BaseModel):
     """The decision on a payment. Everything in it can be given again, byte for byte."""
 
@@ -111,13 +146,18 @@ class PaymentDecision(BaseModel):
     decision_id: str = Field(description="Names this decision; see GET /v1/decisions/{id}")
     transaction_id: str
     event_timestamp: datetime = Field(description="When the payment happened, in UTC")
-    decision: Literal["APPROVE", "REVIEW", "DECLINE"]
+    decision: Literal["APPROVE", "STEP_UP", "REVIEW", "DECLINE"] = Field(
+        description="STEP_UP: have the customer authenticate again; REVIEW: a person looks at it"
+    )
     risk_level: Literal["LOW", "MEDIUM", "HIGH"]
     probability: float | None = Field(
         description="Calibrated probability of fraud; null where no model could be asked"
     )
-    reasons: list[Reason] = Field(description="Empty where the payment is approved")
+    reasons: list[Reason] = Field(
+        description="Rules first, then what moved the model; empty where the model approves alone"
+    )
     model: Answerer | None = Field(description="Who answered; null where no model could be asked")
+    policy: PolicyUsed = Field(description="Rules that were looked at")
     feature_age_seconds: dict[str, float | None] = Field(
         description="Age of each feature view when the payment happened; null where missing",
         examples=[{"fraud_user_daily": 42123.0, "fraud_merchant_daily": None}],

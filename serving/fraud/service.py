@@ -16,7 +16,7 @@ from serving.common.runtime import Runtime
 from serving.fraud.answer import answer_again, prepare
 from serving.fraud.draft import draft
 from serving.fraud.features import RECENT, remember, transaction_of
-from serving.fraud.schemas import FraudOutcome, Payment, PaymentDecision
+from serving.fraud.schemas import FraudOutcome, PaymentDecision, PaymentRequest
 
 
 def router(runtime: Runtime) -> APIRouter:
@@ -27,21 +27,21 @@ def router(runtime: Runtime) -> APIRouter:
         "/decisions",
         **described(
             "Decide on a payment",
-            Payment.model_json_schema(),
+            PaymentRequest.model_json_schema(),
             PaymentDecision,
             problems=(400, 401, 409, 413, 422, 503, 504),
         ),
     )
     async def decide(request: Request) -> Response:
-        """Approve a payment, have a person review it, or decline it, and say why.
+        """Approve a payment, step up, have a person review it, or decline it, and say why.
 
         The same payment sent twice gets the same answer. Whatever is missing (a feature view, a
         model) is named in `degraded`; it never fails the request.
         """
         started = perf_counter()
-        payment = parse(Payment, await read_body(request))
-        not_in_future("event_timestamp", payment.event_timestamp, datetime.now(UTC))
-        payment = payment.by_pseudonym(runtime.pseudonym_key)
+        sent = parse(PaymentRequest, await read_body(request))
+        not_in_future("event_timestamp", sent.event_timestamp, datetime.now(UTC))
+        payment = sent.by_pseudonym(runtime.pseudonym_key)
         asked = payment.canonical()
         answer = await answer_once(
             runtime,

@@ -19,7 +19,7 @@ from components.common.contracts import TRANSACTIONS
 from components.common.processes import free_port
 from demo.traffic import DecisionTraffic, OutcomeTraffic, send, send_outcomes
 from demo.world import World, WorldConfig, simulate
-from serving.fraud.schemas import FraudOutcome, Payment
+from serving.fraud.schemas import FraudOutcome, PaymentRequest
 
 START, END = datetime(2025, 1, 3, tzinfo=UTC), datetime(2025, 1, 4, tzinfo=UTC)
 CONCURRENCY = 4
@@ -144,7 +144,7 @@ def test_the_service_reads_what_is_sent(world: World) -> None:
         _send(world.tables["transactions"], base)
     for _, _, body in service.asked:
         assert set(json.loads(body)) <= {column.name for column in TRANSACTIONS.columns}
-        assert Payment.model_validate_json(body).event_timestamp >= START
+        assert PaymentRequest.model_validate_json(body).event_timestamp >= START
 
 
 def test_many_users_at_once_but_each_in_order(world: World) -> None:

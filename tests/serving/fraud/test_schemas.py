@@ -11,7 +11,7 @@ from components.common.errors import FinloopError
 from components.common.identity import pseudonymise
 from serving.common.outcome_report import read_reports, schema
 from serving.common.parsing import parse
-from serving.fraud.schemas import FraudOutcome, Payment, PaymentDecision
+from serving.fraud.schemas import FraudOutcome, Payment, PaymentDecision, PaymentRequest
 
 KEY = b"key"
 WHOLE = {
@@ -55,13 +55,13 @@ def test_what_is_optional_may_be_left_out_or_null() -> None:
 
 
 def test_people_and_devices_are_known_by_pseudonym() -> None:
-    known = parse(Payment, body(WHOLE)).by_pseudonym(KEY)
+    known = parse(PaymentRequest, body(WHOLE)).by_pseudonym(KEY)
     assert (known.user_id, known.device_id) == (
         pseudonymise("kim", KEY),
         pseudonymise("phone", KEY),
     )
     assert known.merchant_id == "shop"
-    assert parse(Payment, body(WHOLE, device_id=None)).by_pseudonym(KEY).device_id is None
+    assert parse(PaymentRequest, body(WHOLE, device_id=None)).by_pseudonym(KEY).device_id is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_people_and_devices_are_known_by_pseudonym() -> None:
 )
 def test_anything_else_is_refused(changes: dict[str, object], code: str) -> None:
     with pytest.raises(FinloopError) as raised:
-        parse(Payment, body(WHOLE, **changes))
+        parse(PaymentRequest, body(WHOLE, **changes))
     assert (raised.value.http_status, raised.value.code) == (422, code)
     assert next(iter(changes)) in raised.value.message
 
@@ -125,8 +125,8 @@ def test_outcomes_are_taken_as_strictly(sent: bytes, code: str) -> None:
 
 
 def test_the_page_shows_a_payment_that_would_be_taken() -> None:
-    (example,) = Payment.model_json_schema()["examples"]
-    assert parse(Payment, json.dumps(example).encode()).user_id == example["user_id"]
+    (example,) = PaymentRequest.model_json_schema()["examples"]
+    assert parse(PaymentRequest, json.dumps(example).encode()).user_id == example["user_id"]
 
 
 def test_the_page_knows_both_forms_of_outcomes() -> None:
