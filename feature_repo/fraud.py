@@ -9,7 +9,7 @@ from feast import FeatureService, FeatureView
 
 from components.fraud import XGBOOST
 from components.fraud.features import TABLES
-from components.fraud.history import History, K
+from components.fraud.history import POSITION, REMEMBERED, History, K
 from feature_repo.views import state_view, table_view
 
 HISTORY = "fraud_user_history"
@@ -40,6 +40,14 @@ def _histories(folder: Path) -> list[FeatureView]:
         f"A user's last {K} payments that were decided here",
     )
     return [
-        state_view(HISTORY, "user_id", items, folder, known),
-        state_view(RECENT, "user_id", items, folder, served, by_service=True),
+        state_view(HISTORY, "user_id", items, folder, known, counts=(REMEMBERED,)),
+        state_view(
+            RECENT,
+            "user_id",
+            items,
+            folder,
+            served,
+            counts=(REMEMBERED, POSITION),
+            by_service=True,
+        ),
     ]

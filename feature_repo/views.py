@@ -48,15 +48,19 @@ def state_view(
     folder: Path,
     description: str,
     *,
+    counts: tuple[str, ...] = (),
     by_service: bool = False,
 ) -> FeatureView:
     """A view of list columns, item types by name of column: the newest state of each entity.
+
+    `counts` are names of whole numbers beside the lists.
 
     Online the state is as of its last event, whatever its age, so that it has no ttl. A view
     `by_service` is written by the service alone and never materialized: its rows are what the lake
     does not know yet.
     """
     fields = [Field(name=column, dtype=Array(_ITEMS[item])) for column, item in items.items()]
+    fields += [Field(name=name, dtype=Int64) for name in counts]
     view = _view(
         name, join_key, fields, folder, ttl=timedelta(0), online=True, description=description
     )

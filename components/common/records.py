@@ -45,8 +45,8 @@ class Decision:
     """Canonical JSON of what was asked, in the columns of its contract table."""
     features: str
     """Canonical JSON: `inputs` (every model input; a null is a value), `ages` (seconds of each
-    feature view), `degraded` (what was missing), `model` (who answered) and `rules` (digest of the
-    rule set that was looked at, whose text is an event)."""
+    feature view), `degraded` (what was missing), `model` (who answered), `history` (which of the
+    entity's) and `rules` (digest of the rule set that was looked at, whose text is an event)."""
     answer: str
     """Byte for byte what the caller got."""
 

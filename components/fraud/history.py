@@ -12,6 +12,11 @@ T = TypeVar("T")
 
 K = 64
 """Payments that are remembered per user, online and offline."""
+REMEMBERED = "remembered"
+"""Column beside a kept history: payments that its writer has put into it so far, the ones that
+fell out again among them."""
+POSITION = "position"
+"""Column beside a history that the service writes: the ledger position it is counted up to."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

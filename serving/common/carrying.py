@@ -52,7 +52,7 @@ class Carrier:
         assert self._ledger is not None  # noqa: S101 - opened by `step`
         count, position = 0, self._position.read(domain)
         while found := self._ledger.decisions_after(position, _BATCH):
-            mine = [decision for _, decision in found if decision.domain == domain]
+            mine = [one for one in found if one[1].domain == domain]
             if mine:
                 self._online.write(carried.view, self._rows(carried, mine))
             position = found[-1][0]
@@ -60,10 +60,13 @@ class Carrier:
             count += len(mine)
         return count
 
-    def _rows(self, carried: Carried, decisions: list[Decision]) -> list[dict[str, Any]]:
-        by_entity: dict[str, list[Any]] = {}
-        for decision in decisions:
-            by_entity.setdefault(decision.entity_id, []).append(carried.event_of(decision))
+    def _rows(
+        self, carried: Carried, decisions: list[tuple[int, Decision]]
+    ) -> list[dict[str, Any]]:
+        by_entity: dict[str, list[tuple[int, Any]]] = {}
+        for position, decision in decisions:
+            event = (position, carried.event_of(decision))
+            by_entity.setdefault(decision.entity_id, []).append(event)
         return [
             {carried.entity: entity, **carried.merge(self._stored(carried, entity), events)}
             for entity, events in by_entity.items()

@@ -30,8 +30,10 @@ class Carried:
     """Its entity column."""
     event_of: Callable[[Decision], Any]
     """What is remembered of a decision."""
-    merge: Callable[[Mapping[str, Any], Iterable[Any]], dict[str, Any]]
+    merge: Callable[[Mapping[str, Any], Iterable[tuple[int, Any]]], dict[str, Any]]
     """(columns of the row as stored, events) → columns with the events among them.
+
+    Each event comes with its position in the ledger.
 
     Events that are there already change nothing, so that carrying them twice does no harm.
     """

@@ -28,6 +28,19 @@ class AnsweredBy:
 
 
 @dataclass(frozen=True)
+class KnownHistory:
+    """Which history of the entity a decision was made from."""
+
+    sequence: int | None = None
+    """Grows with everything that is remembered of the entity; null where nobody can tell."""
+    age_seconds: float | None = None
+    """From the newest event of the history to this one; null where there is none."""
+
+
+UNKNOWN = KnownHistory()
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that an answer is composed of besides request and model."""
 
@@ -41,6 +54,7 @@ class Facts:
     """Who answered; None where no model could be asked."""
     rules: str | None = None
     """Digest of the rule set that was looked at; the ledger keeps its text as an event."""
+    history: KnownHistory = UNKNOWN
 
     def text(self) -> str:
         """Canonical JSON, as the ledger keeps it in `Decision.features`."""
@@ -52,6 +66,7 @@ class Facts:
                 "degraded": self.degraded,
                 "model": model,
                 "rules": self.rules,
+                "history": asdict(self.history),
             }
         )
 
@@ -60,4 +75,12 @@ class Facts:
         """The facts of a recorded decision."""
         kept: dict[str, Any] = json.loads(decision.features)
         model = AnsweredBy(**kept["model"]) if kept["model"] is not None else None
-        return cls(kept["inputs"], kept["ages"], tuple(kept["degraded"]), model, kept.get("rules"))
+        history = KnownHistory(**kept.get("history", {}))
+        return cls(
+            kept["inputs"],
+            kept["ages"],
+            tuple(kept["degraded"]),
+            model,
+            kept.get("rules"),
+            history,
+        )

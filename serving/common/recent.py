@@ -5,11 +5,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from components.common.records import Decision
 
 Happened = TypeVar("Happened")
+
+
+class Lately(NamedTuple, Generic[Happened]):
+    """What was decided lately, and where the ledger has it."""
+
+    event: Happened
+    position: int | None
+    """None until the ledger was read that far."""
 
 
 class Recent(Generic[Happened]):
@@ -21,21 +29,23 @@ class Recent(Generic[Happened]):
 
     def __init__(self, event_of: Callable[[Decision], Happened]) -> None:
         self._event_of = event_of
-        self._events: dict[str, dict[str, Happened]] = {}
+        self._events: dict[str, dict[str, Lately[Happened]]] = {}
         self._written: deque[tuple[int, str, str]] = deque()
         self._lock = threading.Lock()
 
-    def add(self, decision: Decision) -> None:
-        """Remember what a decision was about; a second time changes nothing."""
+    def add(self, decision: Decision, position: int | None = None) -> None:
+        """Remember what a decision was about; a second time it only learns the position."""
         with self._lock:
             events = self._events.setdefault(decision.entity_id, {})
-            if decision.decision_id not in events:
-                events[decision.decision_id] = self._event_of(decision)
+            known = events.get(decision.decision_id)
+            if known is None:
+                known = Lately(self._event_of(decision), position)
+            events[decision.decision_id] = known._replace(position=position or known.position)
 
     def add_written(self, decisions: Sequence[tuple[int, Decision]]) -> None:
         """Remember decisions of the ledger, each with its position there."""
         for position, decision in decisions:
-            self.add(decision)
+            self.add(decision, position)
             self._written.append((position, decision.entity_id, decision.decision_id))
 
     def forget(self, position: int) -> None:
@@ -48,7 +58,7 @@ class Recent(Generic[Happened]):
                 if not events:
                     self._events.pop(entity, None)
 
-    def of(self, entity_id: str) -> list[Happened]:
+    def of(self, entity_id: str) -> list[Lately[Happened]]:
         """What happened to an entity lately, in no order."""
         with self._lock:
             return list(self._events.get(entity_id, {}).values())

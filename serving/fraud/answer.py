@@ -22,7 +22,14 @@ from serving.common.arms import Arm
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import probability
-from serving.fraud.schemas import Answerer, Payment, PaymentDecision, PolicyUsed, Reason
+from serving.fraud.schemas import (
+    Answerer,
+    Payment,
+    PaymentDecision,
+    PolicyUsed,
+    Reason,
+    UserHistory,
+)
 
 if TYPE_CHECKING:
     from serving.common.library import Library
@@ -59,6 +66,7 @@ def compose(
         model=Answerer(**asdict(facts.model)) if facts.model is not None else None,
         policy=PolicyUsed(rules=rules.digest, applied=[rule.id for rule in verdict.applied]),
         feature_age_seconds=dict(sorted(facts.ages.items())),  # as canonical JSON keeps them
+        history=UserHistory(**asdict(facts.history)),
         degraded=list(facts.degraded),
     )
 

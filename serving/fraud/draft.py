@@ -43,6 +43,7 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
         (*gathered.degraded, *_model_troubles(scored)),
         AnsweredBy.of(*scored.answered) if scored.answered else None,
         rules.digest,
+        gathered.history,
     )
     answer, facts = _answer(payment, facts, scored, rules)
     arm, drawn = scored.drawn or ("none", None)

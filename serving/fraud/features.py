@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 from components.common.records import Decision
 from components.fraud.features import MODEL_INPUT, live_features
-from components.fraud.history import History, K, Transaction
+from components.fraud.history import POSITION, REMEMBERED, History, K, Transaction
+from serving.common.facts import UNKNOWN, KnownHistory
 from serving.common.online_features import ViewRow
+from serving.common.recent import Lately
 
 DAILY = ("fraud_user_daily", "fraud_merchant_daily")
 HISTORY = "fraud_user_history"
@@ -33,16 +35,18 @@ class Gathered:
     """Age in seconds of each view at the moment of the payment; null where it is missing."""
     degraded: tuple[str, ...]
     """Stable names of what was missing."""
+    history: KnownHistory = UNKNOWN
+    """Which history of the user this was made from."""
 
 
 def gather(
     payment: Transaction,
     rows: Mapping[str, ViewRow],
-    decided: Iterable[Transaction],
+    decided: Collection[Lately[Transaction]],
     zone: ZoneInfo,
 ) -> Gathered:
     """The model input of a payment from the rows of `VIEWS` and what was decided since."""
-    history = recall(rows, decided).before(payment)
+    history = recall(rows, (one.event for one in decided)).before(payment)
     known = dict(live_features(payment, history, zone))
     for view in DAILY:
         known.update(rows[view].values)
@@ -50,6 +54,7 @@ def gather(
         inputs={name: _plain(known.get(name)) for name in MODEL_INPUT},
         ages={view: rows[view].age_seconds for view in (*DAILY, HISTORY)},
         degraded=tuple(_troubles(rows, history)),
+        history=KnownHistory(sequence(rows, decided), _age(payment, history)),
     )
 
 
@@ -57,6 +62,28 @@ def nothing_known(rows: Mapping[str, ViewRow]) -> Gathered:
     """No input at all, where the features could not be computed."""
     ages = {view: rows[view].age_seconds for view in (*DAILY, HISTORY)}
     return Gathered(dict.fromkeys(MODEL_INPUT), ages, ("features_failed",))
+
+
+def sequence(rows: Mapping[str, ViewRow], decided: Iterable[Lately[Transaction]]) -> int | None:
+    """How often a payment was put into the user's history so far; None where nobody can tell.
+
+    Each of the two writers counts what it wrote, and what no writer has taken up yet is added.
+    A number that never falls, and a greater one with every payment that is remembered.
+    """
+    stored, served = rows[HISTORY], rows[RECENT]
+    if "unavailable" in (stored.trouble, served.trouble):
+        return None
+    known, position = served.values.get("transaction_ids", ()), served.values.get(POSITION) or 0
+    waiting = sum(
+        one.event.transaction_id not in known if one.position is None else one.position > position
+        for one in decided
+    )
+    return sum(row.values.get(REMEMBERED) or 0 for row in (stored, served)) + waiting
+
+
+def _age(payment: Transaction, history: History) -> float | None:
+    """Seconds since the newest payment of the history."""
+    return (payment.timestamp - history.timestamps[-1]) / 1e6 if len(history) else None
 
 
 def recall(rows: Mapping[str, ViewRow], decided: Iterable[Transaction]) -> History:
@@ -119,8 +146,17 @@ def transaction_of(decision: Decision) -> Transaction:
     )
 
 
-def remember(columns: Mapping[str, Any], payments: Iterable[Transaction]) -> dict[str, Any]:
-    """The columns of a row of `RECENT` with payments among them."""
-    history = merge([History.from_columns(columns)], payments)
+def remember(
+    columns: Mapping[str, Any], payments: Iterable[tuple[int, Transaction]]
+) -> dict[str, Any]:
+    """The columns of a row of `RECENT` with payments among them, each with its ledger position.
+
+    A payment counts once, however often it is carried.
+    """
+    events = dict(payments)
+    history = merge([History.from_columns(columns)], events.values())
     newest = datetime.fromtimestamp(history.timestamps[-1] / 1e6, UTC)
-    return {"event_timestamp": newest, **history.to_columns()}
+    before = columns.get(POSITION) or 0
+    count = (columns.get(REMEMBERED) or 0) + sum(position > before for position in events)
+    counted = {REMEMBERED: count, POSITION: max(before, *events)}
+    return {"event_timestamp": newest, **history.to_columns(), **counted}

@@ -49,6 +49,7 @@ _ANSWER = {
     "model": {"name": "fraud-xgboost", "version": "3", "digest": "ae06bf20…", "arm": "champion"},
     "policy": {"rules": "c6c0abea…", "applied": []},
     "feature_age_seconds": {"fraud_user_daily": 76443.0, "fraud_merchant_daily": None},
+    "history": {"sequence": 12, "age_seconds": 86400.0},
     "degraded": ["fraud_merchant_daily_missing"],
 }
 
@@ -138,6 +139,20 @@ class PolicyUsed(BaseModel):
     )
 
 
+class UserHistory(BaseModel):
+    """Which history of the user was looked at."""
+
+    sequence: int | None = Field(
+        description="Grows with every payment of the user that is remembered; null where the "
+        "feature store cannot be asked",
+        examples=[12],
+    )
+    age_seconds: float | None = Field(
+        description="From the newest payment of the history to this one; null where there is none",
+        examples=[86400.0],
+    )
+
+
 class PaymentDecision(BaseModel):
     """The decision on a payment. Everything in it can be given again, byte for byte."""
 
@@ -162,6 +177,7 @@ class PaymentDecision(BaseModel):
         description="Age of each feature view when the payment happened; null where missing",
         examples=[{"fraud_user_daily": 42123.0, "fraud_merchant_daily": None}],
     )
+    history: UserHistory
     degraded: list[str] = Field(
         description="What was missing when this was decided",
         examples=[["fraud_merchant_daily_missing"]],

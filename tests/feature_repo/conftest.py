@@ -16,7 +16,7 @@ import pytest
 from components.common.features import FeatureTable
 from components.common.settings import Settings
 from components.fraud.features import TABLES
-from components.fraud.history import History
+from components.fraud.history import REMEMBERED, History
 from feature_repo import store as feature_store
 from tests.conftest import STORES
 
@@ -99,7 +99,13 @@ def _write(
 def _history(folder: Path, events: pd.DataFrame) -> None:
     newest = events.sort_values("event_timestamp").groupby("user_id").tail(1)
     rows = [
-        {"user_id": user, "event_timestamp": at, "created": at, **_one_payment(name).to_columns()}
+        {
+            "user_id": user,
+            "event_timestamp": at,
+            "created": at,
+            **_one_payment(name).to_columns(),
+            REMEMBERED: 1,
+        }
         for user, name, at in zip(
             newest["user_id"],
             newest["transaction_id"],

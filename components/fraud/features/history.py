@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from components.common.feature_writer import TIMESTAMP, whole_file
 from components.common.series import grouped, offsets
 from components.fraud.features.payments import Payments
-from components.fraud.history import K
+from components.fraud.history import REMEMBERED, K
 
 
 def write_user_history(payments: Payments, path: Path) -> None:
-    """Write the last K payments of each user, whole or not at all."""
+    """Write the last K payments of each user, and how many there were; whole or not at all."""
     user, users = payments.party["user"], payments.names["user"]
     order = grouped(user)
     starts = offsets(user[order], len(users))
@@ -27,7 +27,8 @@ def write_user_history(payments: Payments, path: Path) -> None:
         name: pa.ListArray.from_arrays(bounds, values)
         for name, values in _columns(payments, rows).items()
     }
-    table = pa.table({"user_id": users, "event_timestamp": newest, "created": newest, **lists})
+    moments = {"event_timestamp": newest, "created": newest}
+    table = pa.table({"user_id": users, **moments, **lists, REMEMBERED: np.diff(starts)})
     with whole_file(path) as fresh:
         pq.write_table(table, fresh)
 

@@ -12,12 +12,16 @@ def recent() -> Recent[str]:
     return Recent(lambda decision: decision.subject_id)
 
 
+def named(known: Recent[str], user: str = "user") -> list[str]:
+    return [one.event for one in known.of(user)]
+
+
 def test_a_decision_is_known_at_once(decided: Callable[..., Decision]) -> None:
     known = recent()
     known.add(decided(1))
     known.add(decided(2, user_id="other"))
-    assert known.of("user") == ["t1"]
-    assert known.of("other") == ["t2"]
+    assert named(known) == ["t1"]
+    assert named(known, "other") == ["t2"]
     assert known.of("nobody") == []
 
 
@@ -25,15 +29,24 @@ def test_the_same_decision_counts_once(decided: Callable[..., Decision]) -> None
     known = recent()
     known.add(decided(1))
     known.add_written([(7, decided(1))])
-    assert known.of("user") == ["t1"]
+    assert named(known) == ["t1"]
     assert len(known) == 1
+
+
+def test_the_position_is_learnt_from_the_ledger(decided: Callable[..., Decision]) -> None:
+    known = recent()
+    known.add(decided(1))
+    assert [one.position for one in known.of("user")] == [None]
+    known.add_written([(7, decided(1))])
+    known.add(decided(1))
+    assert [one.position for one in known.of("user")] == [7]
 
 
 def test_what_the_store_holds_is_forgotten(decided: Callable[..., Decision]) -> None:
     known = recent()
     known.add_written([(number, decided(number)) for number in (1, 2, 3)])
     known.forget(2)
-    assert known.of("user") == ["t3"]
+    assert named(known) == ["t3"]
     known.forget(3)
     assert len(known) == 0
 
@@ -44,4 +57,4 @@ def test_what_the_ledger_has_not_shown_yet_is_never_forgotten(
     known = recent()
     known.add(decided(9))
     known.forget(1_000)
-    assert known.of("user") == ["t9"]
+    assert named(known) == ["t9"]

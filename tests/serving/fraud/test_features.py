@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from components.common.records import Decision
 from components.fraud.features import FRAUD_USER_DAILY, MODEL_INPUT
-from components.fraud.history import History, K, Transaction
+from components.fraud.history import POSITION, REMEMBERED, History, K, Transaction
 from serving.common.online_features import ViewRow
+from serving.common.recent import Lately
 from serving.fraud.features import (
     DAILY,
     HISTORY,
@@ -21,6 +22,7 @@ from serving.fraud.features import (
     gather,
     merge,
     remember,
+    sequence,
     transaction_of,
 )
 
@@ -38,6 +40,10 @@ def history(*payments: Transaction) -> History:
     for payment in payments:
         known = known.append(payment)
     return known
+
+
+def lately(*payments: Transaction) -> list[Lately[Transaction]]:
+    return [Lately(payment, None) for payment in payments]
 
 
 payments = st.lists(
@@ -63,7 +69,7 @@ def test_only_what_came_strictly_before_counts() -> None:
         HISTORY: ViewRow(history(paid("a", 5)).to_columns(), 300.0)
     }
     decided = [paid("a", 5), paid("b", 3), paid("n", 0), paid("z", 0)]
-    found = gather(paid("n", 0), rows, decided, SEOUL)
+    found = gather(paid("n", 0), rows, lately(*decided), SEOUL)
     assert found.inputs["history_count"] == 2.0
     assert found.inputs["seconds_since_last"] == 180.0
 
@@ -97,13 +103,13 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_a_user_known_since_the_last_batch_is_not_missing() -> None:
-    found = gather(paid("n"), MISSING, [paid("a", 5)], SEOUL)
+    found = gather(paid("n"), MISSING, lately(paid("a", 5)), SEOUL)
     assert "fraud_user_history_missing" not in found.degraded
 
 
 def test_a_store_that_is_down_is_named_whoever_else_remembers() -> None:
     rows: dict[str, ViewRow] = MISSING | {HISTORY: ViewRow(trouble="unavailable")}
-    found = gather(paid("n"), rows, [paid("a", 5)], SEOUL)
+    found = gather(paid("n"), rows, lately(paid("a", 5)), SEOUL)
     assert "fraud_user_history_unavailable" in found.degraded
 
 
@@ -115,7 +121,25 @@ def test_a_decision_is_remembered_as_its_payment(decided: Callable[..., Decision
 
 
 def test_a_row_is_as_new_as_its_newest_payment() -> None:
-    row = remember({}, [paid("b", 1), paid("a", 2)])
+    row = remember({}, [(1, paid("b", 1)), (2, paid("a", 2))])
     assert row["event_timestamp"] == NOW - timedelta(minutes=1)
     assert row["transaction_ids"] == ["a", "b"]
-    assert remember(row, [paid("a", 2), paid("c", 0)])["transaction_ids"] == ["a", "b", "c"]
+    row = remember(row, [(2, paid("a", 2)), (3, paid("c", 0))])
+    assert row["transaction_ids"] == ["a", "b", "c"]
+    assert (row[REMEMBERED], row[POSITION]) == (3, 3)
+
+
+def test_the_sequence_counts_what_each_writer_wrote_and_what_waits() -> None:
+    rows: dict[str, ViewRow] = MISSING | {
+        HISTORY: ViewRow({REMEMBERED: 100}, 1.0),
+        RECENT: ViewRow({REMEMBERED: 7, POSITION: 40, "transaction_ids": ["a"]}, 1.0),
+    }
+    waiting = [
+        Lately(paid("a"), None),  # carried before this worker read it in the ledger
+        Lately(paid("b"), 40),  # carried, and fallen out of the last K again
+        Lately(paid("c"), 41),
+        Lately(paid("d"), None),
+    ]
+    assert sequence(rows, waiting) == 109
+    assert sequence(MISSING, waiting) == 4
+    assert sequence(rows | {RECENT: ViewRow(trouble="unavailable")}, waiting) is None

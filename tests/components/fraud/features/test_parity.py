@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from components.fraud.features import FRAUD_TRANSACTION, build_feature_tables, live_features
-from components.fraud.history import History, Transaction
+from components.fraud.history import REMEMBERED, History, Transaction
 from tests.components.fraud.features.streams import (
     STREAMS,
     ZONES,
@@ -72,7 +72,9 @@ def test_600_random_streams_are_the_same_in_both_engines(streams: list[Stream], 
         for transaction_id, live in online(transactions, zone).items():
             assert differences(offline[transaction_id], live) == []
         if transactions:
-            assert History.from_columns(states[transactions[0].user_id]) == last(transactions)
+            state = states[transactions[0].user_id]
+            assert History.from_columns(state) == last(transactions)
+            assert state[REMEMBERED] == len(transactions)
 
 
 def last(transactions: list[Transaction]) -> History:
