@@ -23,6 +23,8 @@ class Feature:
     online: Callable[[Any], float | None] | None = None
     """The same for one request; none where the feature is only made in batch."""
     type: FeatureType = "float64"
+    rounding: float = 1e-9
+    """Largest difference of the two engines that is rounding, in units of the feature."""
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,17 @@ async def follow(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     models = [model for domain in components.domains() for model in domain.models]
-    carrier = Carrier(
+    await asyncio.gather(
+        repeat(Sync(settings, models).step, _REGISTRY_SECONDS, stop),
+        repeat(make_carrier(settings).step, _LEDGER_SECONDS, stop),
+    )
+
+
+def make_carrier(settings: Settings) -> Carrier:
+    """What carries the ledger of an installation into its online store."""
+    return Carrier(
         lambda: Ledger(settings.ledger),
         OnlineFeatures(settings, open_store),
         Position(settings.serving),
         services(),
-    )
-    await asyncio.gather(
-        repeat(Sync(settings, models).step, _REGISTRY_SECONDS, stop),
-        repeat(carrier.step, _LEDGER_SECONDS, stop),
     )

@@ -92,7 +92,7 @@ class Runtime:
     async def start(self) -> None:
         """Start what opens the ledger, follows the manifest, the feature store and the ledger."""
         for step, seconds in (
-            (self._follow_ledger, _LEDGER_SECONDS),
+            (self.follow_ledger, _LEDGER_SECONDS),
             (self._follow_models, _MODELS_SECONDS),
             (self.online.refresh, _STORE_SECONDS),
         ):
@@ -123,7 +123,8 @@ class Runtime:
             self.shadowing = Shadowing(self._recorder)
             self._ledger = reading
 
-    def _follow_ledger(self) -> None:
+    def follow_ledger(self) -> None:
+        """Read what was decided since, here and by others; forget what the store holds."""
         self.open_ledger()
         for name, recent in self.recent.items():
             carried = self._position.read(name)

@@ -26,13 +26,21 @@ SPAN_NAMES = {
 """Windows of the past, all within the last 64 payments; a time span excludes its far end."""
 SUMMED = ("last_1h", "last_24h", "last_7d")
 TOPPED = ("last_24h", "last_3d", "last_7d", "last_14d")
+MILLIMETRE = 1e-6
+"""Near one another, two places lose digits in the haversine formula: a millimetre, in km; in km/h
+it is sixty at most."""
 RECENT = {window: (SPAN_NAMES | COUNTS)[window] for window in (*TOPPED[1:], "last_64")}
 
 
 def _feature(
-    name: str, unit: str, description: str, offline: str, online: Callable[[Moment], float | None]
+    name: str,
+    unit: str,
+    description: str,
+    offline: str,
+    online: Callable[[Moment], float | None],
+    rounding: float = 1e-9,
 ) -> Feature:
-    return Feature(name, TRANSACTION, unit, description, offline, online)
+    return Feature(name, TRANSACTION, unit, description, offline, online, rounding=rounding)
 
 
 def _past(window: str) -> Callable[[Moment], Past]:
@@ -205,6 +213,7 @@ def _surroundings() -> Iterator[Feature]:
         "Distance from the last of the 64 payments whose place is known",
         "distance_km",
         lambda m: m.distance_km,
+        MILLIMETRE,
     )
     yield _feature(
         "speed_kmh",
@@ -212,6 +221,7 @@ def _surroundings() -> Iterator[Feature]:
         "Speed needed from that place; less than a minute counts as one",
         "distance_km / greatest((t - place_t) / 3.6e9, 1.0 / 60)",
         lambda m: ratio(m.distance_km, max(m.hours_since_place or 0.0, 1 / 60)),
+        60 * MILLIMETRE,
     )
 
 

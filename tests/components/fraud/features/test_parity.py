@@ -23,9 +23,6 @@ from tests.components.fraud.features.streams import (
     write_lake,
 )
 
-ABSOLUTE = {"distance_km": 1e-6, "speed_kmh": 1e-4}
-"""Near one another, two places lose digits in the haversine formula: a millimetre."""
-
 
 def online(transactions: list[Transaction], zone: str) -> dict[str, dict[str, float | None]]:
     """Features as serving makes them: one payment after the other, history carried along."""
@@ -41,9 +38,9 @@ def differences(
 ) -> list[tuple[str, float | None, float | None]]:
     """Features on which the engines disagree beyond rounding, or on null."""
     return [
-        (name, offline[name], live[name])
-        for name in FRAUD_TRANSACTION.names
-        if not _same(offline[name], live[name], ABSOLUTE.get(name, 1e-9))
+        (f.name, offline[f.name], live[f.name])
+        for f in FRAUD_TRANSACTION.features
+        if not _same(offline[f.name], live[f.name], f.rounding)
     ]
 
 
