@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
+import components
 from components.common.errors import Exit
 from components.common.exits import explained
 
@@ -26,8 +28,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for name in COMMANDS:
-    import_module(name).mount(app)
+for name in (*COMMANDS, *(f"components.{one.name}.commands" for one in components.domains())):
+    if find_spec(name) is not None:  # a domain without commands of its own
+        import_module(name).mount(app)
 
 
 def main() -> None:

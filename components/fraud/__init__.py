@@ -3,7 +3,7 @@
 The map: `features/` what we know about a payment, `expectations.py` what its tables must look
 like, `boosting.py` the model, `reasons.py` why a payment was stopped, `decision.py` from
 probability to decision, `rules/` what people have decided beforehand and who overrides whom,
-`steps.py` the pipeline steps.
+`commands.py` what there is to do with rules, `steps.py` the pipeline steps.
 """
 
 from __future__ import annotations
