@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from components.common.errors import FinloopError
-from components.common.ledger import Ledger
+from components.common.ledger import has_ledger, open_ledger
 from components.common.processes import Supervisor
 from components.common.registry import Registry
 from components.common.settings import Settings
@@ -48,7 +48,7 @@ def tell(
     teller = Teller(console)
     try:
         company = chapters.simulate(teller, settings, config, make)
-        with Supervisor() as supervisor, closing(Ledger(settings.ledger)) as ledger:
+        with Supervisor() as supervisor, closing(open_ledger(settings)) as ledger:
             settings, key = with_api_key(settings)
             settings, mlflow = start_mlflow(supervisor, settings)
             registry = Registry(settings)
@@ -71,7 +71,7 @@ def _tell(story: Story, company: Company) -> None:
 
 
 def _require_new(settings: Settings) -> None:
-    if settings.ledger.exists():
+    if has_ledger(settings):
         raise FinloopError(
             "home_in_use",
             f"{settings.home} holds a company already; `make clean` forgets it, or set "

@@ -146,11 +146,11 @@ def as_utc(moment: datetime) -> datetime:
 
 @contextmanager
 def _opened() -> Iterator[tuple[Settings, Ledger]]:
-    from components.common.ledger import Ledger
+    from components.common.ledger import open_ledger
     from components.common.settings import load_settings
 
     settings = load_settings()
-    with closing(Ledger(settings.ledger)) as ledger:
+    with closing(open_ledger(settings)) as ledger:
         yield settings, ledger
 
 

@@ -44,8 +44,8 @@ def _list(
     with _ledger() as ledger:
         rows = ledger.rows(
             "SELECT decision_id, domain, subject_id, event_timestamp, recorded_at, model, version, "
-            "arm, score, decision, error FROM decisions WHERE domain = ifnull(?, domain) "
-            "AND decision = ifnull(?, decision) ORDER BY seq DESC LIMIT ?",
+            "arm, score, decision, error FROM decisions WHERE domain = coalesce(?, domain) "
+            "AND decision = coalesce(?, decision) ORDER BY seq DESC LIMIT ?",
             domain,
             decision.upper() if decision else None,
             limit,
@@ -98,10 +98,10 @@ def _replay(
 
 @contextmanager
 def _ledger() -> Iterator[Ledger]:
-    from components.common.ledger import Ledger
+    from components.common.ledger import open_ledger
     from components.common.settings import load_settings
 
-    ledger = Ledger(load_settings().ledger)
+    ledger = open_ledger(load_settings())
     try:
         yield ledger
     finally:

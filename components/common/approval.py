@@ -11,7 +11,7 @@ from pathlib import Path
 
 from components.common.domain import ModelSpec
 from components.common.errors import FinloopError, bad_input, refused, unavailable
-from components.common.ledger import Ledger
+from components.common.ledger import Ledger, open_ledger
 from components.common.records import Event
 from components.common.registry import STAGE_TAG, ModelVersion, Registry
 from components.common.sealing import check, of_files
@@ -33,7 +33,7 @@ def approve(spec: ModelSpec, version: str, by: str, settings: Settings) -> Model
     if not (by := by.strip()):
         raise bad_input("no_approver", "An approval needs a name; say who approves with --by NAME.")
     registry = Registry(settings)
-    with closing(Ledger(settings.ledger)) as ledger, _one_at_a_time(settings):
+    with closing(open_ledger(settings)) as ledger, _one_at_a_time(settings):
         candidate, evaluated = _approvable(spec, version, by, registry, ledger)
         promoted = registry.promote(spec, candidate)
         try:

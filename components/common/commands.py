@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components.common import registry_commands
+from components.common import ledger_commands, registry_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ def mount(app: typer.Typer) -> None:
     outcomes.callback()(_outcomes)
     app.add_typer(outcomes, name="outcomes")
     registry_commands.mount(app)
+    ledger_commands.mount(app)
 
 
 def _outcomes() -> None:

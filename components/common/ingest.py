@@ -82,7 +82,7 @@ def ingest_ledger(settings: Settings, now: datetime) -> IngestReport:
     Each domain's `served` module says which contract row a record is; ids are pseudonyms already.
     """
     with changing(settings.home) as change, spilling_connection(change) as connection:
-        names = stage_ledger(connection, settings.ledger)
+        names = stage_ledger(connection, settings)
         staged = [Staged(TABLES[name], LEDGER, LEDGER) for name in TABLES if name in names]
         reports = _take_in(change, connection, staged, settings, now)
     return IngestReport(reports, lake.digest(settings.lake))

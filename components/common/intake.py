@@ -11,6 +11,7 @@ from components.common import lake
 from components.common.evidence import write_json
 from components.common.feature_tables import check_lake
 from components.common.ingest import ingest, ingest_ledger
+from components.common.ledger import has_ledger
 from components.common.settings import Settings
 from components.common.validation import validate_lake
 from components.common.verdict_file import write_verdict
@@ -27,7 +28,7 @@ def take_in(
     reports = []
     if source:
         reports.append(ingest(Path(source), mapping, settings, now))
-    if include_ledger and settings.ledger.exists():
+    if include_ledger and has_ledger(settings):
         reports.append(ingest_ledger(settings, now))
     write_json(report, [each.as_json() for each in reports])
     return reports[-1].digest if reports else lake.digest(settings.lake)

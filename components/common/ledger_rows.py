@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,8 +20,9 @@ import pyarrow as pa
 
 from components.common.contracts import TABLES, Table
 from components.common.lake import ARROW_TYPES
-from components.common.ledger import Ledger
+from components.common.ledger import Ledger, has_ledger, open_ledger
 from components.common.reading import ROW, append_staged, create_staged
+from components.common.settings import Settings
 
 LEDGER = "ledger"
 _PAGE = 10_000
@@ -39,12 +39,12 @@ def served_modules() -> dict[str, ModuleType]:
     return {domain: import_module(name) for domain, name in names.items() if find_spec(name)}
 
 
-def stage_ledger(connection: duckdb.DuckDBPyConnection, path: Path) -> set[str]:
+def stage_ledger(connection: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:
     """Stage every served decision and outcome under the names of their tables; which these are."""
     counts: dict[str, int] = defaultdict(int)
-    if not path.exists():
+    if not has_ledger(settings):
         return set()
-    with closing(Ledger(path)) as ledger:
+    with closing(open_ledger(settings)) as ledger:
         for page in _pages(ledger):
             for name, rows in _by_table(page).items():
                 if name not in counts:
@@ -72,7 +72,7 @@ def _read(
     domain: str,
     to_row: Callable[[Any], ContractRow],
 ) -> Iterator[list[ContractRow]]:
-    last = ledger.rows(f"SELECT ifnull(max(seq), 0) AS last FROM {kind}")[0]["last"]  # noqa: S608 - one of two names
+    last = ledger.rows(f"SELECT coalesce(max(seq), 0) AS last FROM {kind}")[0]["last"]  # noqa: S608 - one of two names
     for low in range(0, last, _PAGE):
         records = select("domain = ? AND seq > ? AND seq <= ?", domain, low, low + _PAGE)
         yield [to_row(record) for record in records]

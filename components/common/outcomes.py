@@ -15,7 +15,7 @@ from components.common.change import changing
 from components.common.contracts import TABLES, Table
 from components.common.errors import bad_input
 from components.common.ingest import TableReport, spilling_connection
-from components.common.ledger import Ledger
+from components.common.ledger import Ledger, open_ledger
 from components.common.ledger_rows import outcome_pages, row_batch, served_modules
 from components.common.mappings import FINLOOP
 from components.common.quarantine import Staged, write_quarantine
@@ -39,7 +39,7 @@ def import_outcomes(
     mapping = next(part for part in FINLOOP.tables if part.table == table.name)
     source = _open(file)
     with (
-        closing(Ledger(settings.ledger)) as ledger,
+        closing(open_ledger(settings)) as ledger,
         changing(settings.home) as change,
         spilling_connection(change) as connection,
     ):

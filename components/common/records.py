@@ -1,4 +1,7 @@
-"""What the ledger holds: decisions, shadow scores, outcomes, and events of a model's life."""
+"""What the ledger holds: decisions, shadow scores, outcomes, events of a model's life, erasures.
+
+A kind of record is a dataclass here and a line in `components/common/ledger/tables.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,12 @@ EventKind = Literal[
 ]
 
 
+class Record:
+    """Anything that the ledger holds. Fields: text, float, int, bool, datetime or a JSON object."""
+
+
 @dataclass(frozen=True)
-class Decision:
+class Decision(Record):
     """One answer, with all that is needed to give it again. Ids of people are pseudonyms."""
 
     decision_id: str
@@ -52,7 +59,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Shadow:
+class Shadow(Record):
     """What the other version would have said to the same request, scored off the hot path."""
 
     decision_id: str
@@ -66,7 +73,7 @@ class Shadow:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Record):
     """What turned out to be true of a decided subject."""
 
     domain: str
@@ -78,7 +85,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Event:
+class Event(Record):
     """One step in the life of a model."""
 
     kind: EventKind
@@ -89,3 +96,16 @@ class Event:
     recorded_at: datetime
     version: str | None = None
     body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Erasure(Record):
+    """Rows that were removed from the ledger because of whose they were, or of their age."""
+
+    erasure_id: str
+    reason: Literal["person", "retention"]
+    actor: str
+    recorded_at: datetime
+    body: dict[str, Any] = field(default_factory=dict)
+    """`rows`: the places in the ledger that were removed, as [first, last] pairs. Nothing else
+    may be there: an erasure must not tell whose rows they were."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.common.domain import ModelSpec
 from components.common.errors import refused
-from components.common.ledger import Ledger
+from components.common.ledger import open_ledger
 from components.common.mlflow_package import package
 from components.common.mlflow_store import absent, uses_account
 from components.common.records import Event
@@ -213,7 +213,7 @@ def _enter(
         "comparison": dict(run.comparison),
     }
     now = datetime.now(UTC)
-    with closing(Ledger(settings.ledger)) as ledger:
+    with closing(open_ledger(settings)) as ledger:
         event = Event("candidate", spec.name, version, actor, now, version, body)
         if ledger.append([event]) != [True]:
             raise refused(

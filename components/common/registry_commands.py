@@ -23,14 +23,14 @@ def mount(app: typer.Typer) -> None:
 def models(as_json: _Json = False) -> None:
     """Every registered model: candidates, production versions, stage, share, approver."""
     from components import domains
-    from components.common.ledger import Ledger
+    from components.common.ledger import open_ledger
     from components.common.model_list import model_list
     from components.common.registry import Registry
     from components.common.settings import load_settings
 
     settings = load_settings()
     every = [(domain, spec) for domain in domains() for spec in domain.models]
-    with closing(Ledger(settings.ledger)) as ledger:
+    with closing(open_ledger(settings)) as ledger:
         listed = model_list(every, Registry(settings), ledger)
     if as_json:
         typer.echo(json.dumps(listed, ensure_ascii=False))

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     training assumes it, so that serving, which sees the last run, knows no less."""
     ledger_file: Path | None = None
     """The ledger, where it is not the one under `home`: a sandbox shares the company's."""
+    ledger_durability: Literal["disk", "process"] = "disk"
+    """What an acknowledged decision survives: a power cut (`disk`), or only the end of the process
+    (`process`), which spares the wait for the disk."""
     pseudonym_key: SecretStr | None = None
     """Key of the user and device pseudonyms; made and kept under `home` where not given."""
     api_keys: dict[str, Digest] = Field(default_factory=dict)

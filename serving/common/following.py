@@ -6,7 +6,7 @@ import asyncio
 import signal
 
 import components
-from components.common.ledger import Ledger
+from components.common.ledger import open_ledger
 from components.common.settings import Settings
 from feature_repo.store import open_store
 from serving.common.carrying import Carrier
@@ -39,7 +39,7 @@ async def follow(settings: Settings) -> None:
 def make_carrier(settings: Settings) -> Carrier:
     """What carries the ledger of an installation into its online store."""
     return Carrier(
-        lambda: Ledger(settings.ledger),
+        lambda: open_ledger(settings),
         OnlineFeatures(settings, open_store),
         Position(settings.serving),
         services(),

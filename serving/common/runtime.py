@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from components import find_model
 from components.common.errors import unavailable
-from components.common.ledger import Ledger
+from components.common.ledger import Ledger, open_ledger
 from components.common.records import Decision
 from components.common.settings import Settings
 from serving.common.domain import DomainService
@@ -117,8 +117,8 @@ class Runtime:
     def open_ledger(self) -> None:
         """Open the ledger, once for reading and once for writing: a commit stops no reader."""
         if self._ledger is None:
-            path = self.settings.ledger
-            reading, writing = Ledger(path), Ledger(path, patience=_PATIENCE_SECONDS)
+            reading = open_ledger(self.settings)
+            writing = open_ledger(self.settings, patience=_PATIENCE_SECONDS)
             self._recorder = Recorder(writing)
             self.shadowing = Shadowing(self._recorder)
             self._ledger = reading

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from components.common.approval import admissible
 from components.common.domain import ModelSpec
 from components.common.errors import FinloopError, unavailable
-from components.common.ledger import Ledger
+from components.common.ledger import Ledger, open_ledger
 from components.common.records import Event
 from components.common.registry import ModelVersion, Registry
 from components.common.sealing import seal
@@ -113,7 +113,7 @@ class Sync:
         folder = self._folder / "models"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with closing(Ledger(self._settings.ledger)) as ledger:
+            with closing(open_ledger(self._settings)) as ledger:
                 return self._verified(spec, version, folder, ledger)
         except OSError as error:
             raise unavailable(

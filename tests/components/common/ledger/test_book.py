@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
 from components.common.errors import Exit, FinloopError
-from components.common.ledger import Ledger, canonical_json
-from components.common.records import Decision, Event, Outcome, Shadow
-
-WHEN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-
-
-def decision(number: int, **changes: Any) -> Decision:
-    base = Decision(
-        decision_id=f"d{number}",
-        domain="fraud",
-        subject_id=f"t{number}",
-        entity_id="user",
-        event_timestamp=WHEN,
-        recorded_at=WHEN,
-        model="fraud-xgboost",
-        version="3",
-        digest="abc",
-        arm="champion",
-        score=0.25,
-        decision="APPROVE",
-        latency_ms=4.5,
-        error=None,
-        request='{"amount":1}',
-        features="{}",
-        answer='{"decision":"APPROVE"}',
-    )
-    return replace(base, **changes)
-
+from components.common.ledger import Ledger, canonical_json, open_ledger
+from components.common.ledger.verify import verify
+from components.common.records import Event, Outcome, Shadow
+from components.common.settings import Settings
+from tests.components.common.ledger.conftest import WHEN
+from tests.components.common.ledger.conftest import make_decision as decision
 
 SHADOW = Shadow("d1", "fraud-xgboost", "4", 0.5, "REVIEW", 0.3, None, WHEN)
 OUTCOME = Outcome("fraud", "t1", True, WHEN, "chargeback", WHEN)
 EVENT = Event("approval", "fraud-xgboost", "4", "kim", WHEN, "4", {"note": "a known body"})
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger(tmp_path / "ledger.db")
-    yield opened
-    opened.close()
 
 
 def test_what_was_written_is_read_back_equal(ledger: Ledger) -> None:
@@ -122,7 +94,7 @@ def test_nothing_written_can_be_changed_or_removed(
 
 def test_a_bad_record_takes_the_whole_transaction_with_it(ledger: Ledger) -> None:
     bad = decision(2, score=cast(float, "high"))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(TypeError, match="A row of decisions cannot be"):
         ledger.append([decision(1), bad])
     assert list(ledger.decisions()) == []
     assert ledger.append([decision(3)]) == [True], "the lock was given back"
@@ -219,3 +191,35 @@ def test_processes_share_one_file_from_its_first_moment(tmp_path: Path) -> None:
 
 def test_canonical_json_has_one_spelling() -> None:
     assert canonical_json({"b": 1.5, "a": "가"}) == '{"a":"가","b":1.5}'
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("disk", 2), ("process", 1)])
+def test_durability_is_what_the_file_is_synced_by(
+    tmp_path: Path, durability: Literal["disk", "process"], synchronous: int
+) -> None:
+    settings = Settings(home=tmp_path, ledger_durability=durability)
+    with closing(open_ledger(settings)) as opened:
+        assert opened.rows("PRAGMA synchronous") == [{"synchronous": synchronous}]
+
+
+_ACKNOWLEDGED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from components.common.ledger import Ledger
+from components.common.records import Event
+ledger = Ledger(Path(sys.argv[1]), durability=sys.argv[2])
+for number in range(50):
+    ledger.append([Event("drift", "m", str(number), "a", datetime.now(UTC))])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("durability", ["disk", "process"])
+def test_what_was_written_outlives_a_killed_process(tmp_path: Path, durability: str) -> None:
+    path = tmp_path / "ledger.db"
+    argv = [sys.executable, "-c", _ACKNOWLEDGED, str(path), durability]
+    assert subprocess.run(argv, check=False, timeout=60).returncode == -signal.SIGKILL
+    with closing(Ledger(path)) as left:
+        assert len(left.events()) == 50
+        assert verify(left).ok

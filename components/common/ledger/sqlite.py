@@ -1,0 +1,132 @@
+"""The ledger in one SQLite file (WAL): the embedded profile."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from components.common.ledger import older
+from components.common.ledger.schema import REFUSED, Dialect, indexes, tables
+from components.common.ledger.store import busy, out_of_order
+from components.common.ledger.tables import TABLES
+
+SQLITE = Dialect(
+    types={"TEXT": "TEXT", "REAL": "REAL", "INTEGER": "INTEGER"},
+    key="INTEGER",
+    binary="BLOB",
+    suffix="STRICT",
+)
+_SYNCHRONOUS = {"disk": "FULL", "process": "NORMAL"}
+"""FULL syncs the log before a commit returns; NORMAL leaves it to the system's cache, which a
+killed process does not take along and a power cut does."""
+Durability = Literal["disk", "process"]
+
+
+class SqliteStore:
+    """One connection to the file. `patience`: seconds to wait for another writer."""
+
+    def __init__(self, path: Path, patience: float, durability: Durability) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, timeout=patience, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
+            self._db.row_factory = sqlite3.Row
+            self._prepare()
+        except (sqlite3.Error, OSError) as error:
+            raise _told(error) from error
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Rows of a query."""
+        with _errors_told():
+            return [dict(row) for row in self._db.execute(sql, values).fetchall()]
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """How many rows a statement changed."""
+        with _errors_told():
+            return self._db.execute(sql, values).rowcount
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction of the only writer."""
+        with self._transaction("BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A snapshot."""
+        with self._transaction("BEGIN"):
+            yield
+
+    def forget_removed(self) -> None:
+        """Empty the log into the file, where freed pages were overwritten with zeros."""
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self.execute(begin)
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:  # also Ctrl-C: a lock left behind would stop every other writer
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA secure_delete=ON")
+        wanted = [*tables(SQLITE), *indexes(), *_triggers()]
+        if {name for name, _ in wanted} <= self._present():
+            return  # the usual case: opening takes no lock
+        with self._transaction("BEGIN IMMEDIATE"):
+            older_layout = older.set_aside(self)
+            for _, statement in wanted:
+                self.execute(statement)
+            older.take_up(self, older_layout)
+
+    def _present(self) -> set[str]:
+        return {row["name"] for row in self._db.execute("SELECT name FROM sqlite_master")}
+
+
+def _triggers() -> Iterator[tuple[str, str]]:
+    """Nothing is changed, and nothing goes but what an erasure has named in `erased`."""
+    for table in TABLES:
+        yield _trigger(table.name, "update")
+        erased = "NOT EXISTS (SELECT 1 FROM erased WHERE seq = OLD.seq)"
+        yield _trigger(table.name, "delete", erased)
+    yield _trigger("erased", "update")
+    yield _trigger("erased", "delete")
+    yield _trigger("segments", "update", "OLD.sealed_at IS NOT NULL")
+    yield _trigger("segments", "delete")
+
+
+def _trigger(table: str, verb: str, when: str = "TRUE") -> tuple[str, str]:
+    name = f"{table}_no_{verb}"
+    return name, (
+        f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table} WHEN {when} "
+        f"BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END"
+    )
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """A file or disk that fails is told to people; a mistake of ours stays what it is."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.Error as error:
+        raise _told(error) from error
+
+
+def _told(error: Exception) -> Exception:
+    return busy() if "locked" in str(error) else out_of_order(error)
