@@ -4,77 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import httpx
 import psutil
 import pytest
 
-from components.common.approval import approve
 from components.common.ledger import Ledger
-from components.common.registration import RunFacts
-from components.common.registry import Registry
-from components.common.settings import Settings
-from components.common.stages import Stage
-from components.common.verdict import Verdict
-from components.fraud import XGBOOST
-from serving.common.manifest import read_manifest
 from serving.common.position import Position
 from tests.serving.conftest import await_true
-
-
-@dataclass
-class Running:
-    """`finloop serve` of one installation."""
-
-    settings: Settings
-    registry: Registry
-    artifacts: dict[str, Path]
-    process: subprocess.Popen[str]
-    client: httpx.Client
-
-    def decide(self, name: str, **changes: Any) -> httpx.Response:
-        when = datetime.now(UTC) - timedelta(minutes=1)
-        known = {
-            "transaction_id": name,
-            "event_timestamp": when.isoformat(),
-            "user_id": "kim",
-            "merchant_id": "shop",
-            "amount": 100.0,
-        }
-        return self.client.post("/v1/fraud/decisions", json={**known, **changes})
-
-    def approve(self, artifact: str) -> str:
-        """Train and approve a version; its number."""
-        facts = RunFacts({}, {}, Verdict(True), "data", "code")
-        candidate = self.registry.register_candidate(
-            XGBOOST, self.artifacts[artifact], run=facts, actor="mina"
-        )
-        return approve(XGBOOST, candidate.version, "jia", self.settings).version
-
-    def promote(self, version: str) -> None:
-        """Make a version champion, as the rollout does."""
-        self.registry.set_stage(XGBOOST.name, version, Stage.CHAMPION, [])
-        self.registry.set_champion(XGBOOST.name, version)
-
-    def serving(self, version: str) -> bool:
-        """Whether a version answers."""
-        manifest = read_manifest(self.settings.serving)
-        if manifest is None:
-            return False
-        line = f"finloop_manifest_generation {float(manifest.generation)}"
-        champion = manifest.models[XGBOOST.name].champion
-        answers = line in self.client.get("/metrics").text
-        return champion is not None and champion.version == version and answers
+from tests.serving.running import Running, serve
 
 
 @pytest.fixture(scope="module")
@@ -82,26 +25,9 @@ def running(
     tmp_path_factory: pytest.TempPathFactory, artifacts: dict[str, Path], applied_store: Path
 ) -> Iterator[Running]:
     """Services that were started with version 1 as champion and an empty feature store."""
-    settings = Settings(home=tmp_path_factory.mktemp("serve") / "home")
-    shutil.copytree(applied_store, settings.home)
-    environment = {**os.environ, "FINLOOP_HOME": str(settings.home), "FINLOOP_API_KEYS": "{}"}
-    started = Running(settings, Registry(settings), artifacts, None, None)  # type: ignore[arg-type]
-    started.promote(started.approve("1"))
-    with subprocess.Popen(
-        [sys.executable, "-m", "finloop", "serve", "--json"],
-        env={**environment, "FINLOOP_SERVING_PORT": "3900"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
-        headers = {"X-API-Key": told["key"]}
-        with httpx.Client(base_url=told["address"], headers=headers, timeout=30) as client:
-            started.process, started.client = process, client
-            await_true(lambda: started.serving("1"), "serving version 1")
-            yield started
-        process.terminate()
-        process.wait(30)
+    home = tmp_path_factory.mktemp("serve") / "home"
+    with serve(home, artifacts, applied_store, 3900) as started:
+        yield started
 
 
 def test_bentoml_says_that_it_lives_and_is_ready(running: Running) -> None:
@@ -198,11 +124,7 @@ def test_a_second_installation_takes_the_next_port(running: Running, tmp_path: P
 
 
 def test_nothing_was_written_outside_home(running: Running) -> None:
-    worker = next(
-        child
-        for child in psutil.Process(running.process.pid).children(recursive=True)
-        if "_bentoml_impl.worker.service" in " ".join(child.cmdline())
-    )
+    worker, *_ = running.workers()
     assert worker.environ()["BENTOML_HOME"] == str(running.settings.home / "bentoml")
     assert worker.environ()["BENTOML_DO_NOT_TRACK"] == "True"
     written = [Path(file.path) for file in worker.open_files() if getattr(file, "mode", "r") != "r"]
