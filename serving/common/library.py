@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from components.common.errors import bad_input, refused
-from components.common.ledger import Ledger
+from components.common.ledger import open_ledger
 from components.common.registry import ModelVersion, Registry
 from components.common.sealing import seal
 from components.common.settings import Settings
@@ -23,7 +23,7 @@ class Library:
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.serving / "models"
         self._registry = Registry(settings)
-        self._ledger = settings.ledger
+        self._settings = settings
         self._loaded: dict[tuple[str, str], Model] = {}
         self._rules: dict[str, Mapping[str, Any]] = {}
 
@@ -48,7 +48,7 @@ class Library:
     def rules(self, domain: str, digest: str) -> Mapping[str, Any]:
         """The content of the rule set of that digest; raises `FinloopError("rules_lost")`."""
         if digest not in self._rules:
-            with closing(Ledger(self._ledger)) as ledger:
+            with closing(open_ledger(self._settings)) as ledger:
                 self._rules |= {one.key: one.body for one in ledger.events("rules", domain)}
         if digest not in self._rules:
             raise refused(

@@ -311,7 +311,7 @@ def test_what_is_decided_can_be_given_again_to_the_byte(
         place: dict[str, Any] = {"latitude": float(rng.normal(37)), "longitude": 127.1}
         desk.decide(
             transaction_id=f"t{number}",
-            user_id=f"user-{number % 7}",
+            user_id=f"user-{number % 20}",
             amount=float(rng.lognormal(10)),
             **(place if number % 2 else {}),
         )
