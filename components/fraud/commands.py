@@ -70,7 +70,7 @@ def _test(
     from contextlib import closing
     from zoneinfo import ZoneInfo
 
-    from components.common.ledger import Ledger
+    from components.common.ledger import open_ledger
     from components.common.settings import load_settings
     from components.fraud import DOMAIN
     from components.fraud.rules import rules_in_force
@@ -81,7 +81,7 @@ def _test(
     proposed = RuleSet.read(file)
     current = RuleSet.read(against) if against else rules_in_force()
     midnight = since.replace(tzinfo=ZoneInfo(settings.timezone))
-    with closing(Ledger(settings.ledger)) as ledger:
+    with closing(open_ledger(settings)) as ledger:
         trial = try_rules(ledger, DOMAIN.name, proposed, current, midnight)
     if as_json:
         typer.echo(json.dumps({"since": since.date().isoformat(), **trial.as_json()}))
