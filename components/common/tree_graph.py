@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.common.calibration import BetaCalibration
+from components.common.graph import INPUT, MARGIN, classifier
 
 if TYPE_CHECKING:
     import onnx
     import xgboost
-
-INPUT, OUTPUT = "features", "probability"
-_OPSET, _ML_OPSET, _IR = 17, 3, 9
 
 
 def tree_graph(
@@ -30,36 +28,17 @@ def tree_graph(
     `stage` is a graph of the same input whose one output [n, k] the trees see after the features.
     Reads numeric splits of a binary logistic booster; raises `ValueError` for anything else.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     width = int(learner["learner_model_param"]["num_feature"])
-    nodes, constants = [_trees(learner, INPUT), *_calibration()], _constants(calibration)
+    nodes, constants = [_trees(learner, INPUT)], []
     if stage is not None:
         (told,) = stage.output
         widen = helper.make_node("Concat", [INPUT, told.name], ["widened"], axis=1)
-        nodes = [*stage.node, widen, _trees(learner, "widened"), *_calibration()]
-        constants = [*stage.initializer, *constants]
+        nodes, constants = [*stage.node, widen, _trees(learner, "widened")], list(stage.initializer)
         width -= told.type.tensor_type.shape.dim[1].dim_value
-    graph = helper.make_graph(
-        nodes,
-        "finloop-boosting",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
-        initializer=constants,
-    )
-    return as_model(graph)
-
-
-def as_model(graph: onnx.GraphProto) -> onnx.ModelProto:
-    """A checked model of a graph, in the versions of ONNX that we write."""
-    from onnx import checker, helper
-
-    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="finloop")
-    model.ir_version = _IR
-    checker.check_model(model)
-    return model
+    return classifier("finloop-boosting", width, nodes, constants, calibration)
 
 
 def _trees(learner: dict[str, Any], rows: str) -> onnx.NodeProto:
@@ -74,7 +53,7 @@ def _trees(learner: dict[str, Any], rows: str) -> onnx.NodeProto:
     return helper.make_node(
         "TreeEnsembleRegressor",
         [rows],
-        ["margin_f32"],
+        [MARGIN],
         domain="ai.onnx.ml",
         n_targets=1,
         base_values=[_base_margin(learner)],
@@ -114,40 +93,3 @@ def _base_margin(learner: dict[str, Any]) -> float:
     stored = json.loads(learner["learner_model_param"]["base_score"])
     (base,) = np.atleast_1d(np.asarray(stored, dtype=np.float32))
     return float(-np.log(np.float32(1.0) / base - np.float32(1.0)))
-
-
-def _calibration() -> list[onnx.NodeProto]:
-    """σ(a·ln σ(m) − b·ln σ(−m) + c) in float64, so that no two margins fall together.
-
-    Through exp and log, which keep the full precision of a small probability; the runtime's own
-    Sigmoid does not.
-    """
-    from onnx import TensorProto, helper
-
-    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("Reshape", ["margin_f32", "flat"], "margin_row", {}),
-        ("Cast", ["margin_row"], "margin", {"to": TensorProto.DOUBLE}),
-        ("Neg", ["margin"], "minus", {}),
-        ("Exp", ["minus"], "odds_against", {}),
-        ("Exp", ["margin"], "odds", {}),
-        ("Add", ["odds_against", "one"], "above", {}),
-        ("Add", ["odds", "one"], "below", {}),
-        ("Log", ["above"], "minus_lower", {}),
-        ("Log", ["below"], "minus_upper", {}),
-        ("Mul", ["minus_lower", "a"], "a_lower", {}),
-        ("Mul", ["minus_upper", "b"], "b_upper", {}),
-        ("Sub", ["a_lower", "b_upper"], "bent", {}),
-        ("Sub", ["bent", "c"], "minus_logit", {}),
-        ("Exp", ["minus_logit"], "calibrated_odds_against", {}),
-        ("Add", ["calibrated_odds_against", "one"], "total", {}),
-        ("Div", ["one", "total"], OUTPUT, {}),
-    ]
-    return [helper.make_node(op, inputs, [out], **more) for op, inputs, out, more in steps]
-
-
-def _constants(calibration: BetaCalibration) -> list[onnx.TensorProto]:
-    from onnx import numpy_helper
-
-    values = {"a": calibration.a, "b": calibration.b, "c": calibration.c, "one": 1.0}
-    flat = numpy_helper.from_array(np.array([-1], dtype=np.int64), "flat")
-    return [flat, *(numpy_helper.from_array(np.array(v), name) for name, v in values.items())]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.common.artifact import Matrix, session_of
-from components.common.tree_graph import as_model
+from components.common.graph import as_model
 
 if TYPE_CHECKING:
     import onnx
