@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
 from components import find_model
+from components.common import frame
 from components.common.errors import refused
 from components.common.feature_tables import current
 from components.common.settings import Settings
@@ -17,9 +17,8 @@ from components.common.training_data import (
     Windows,
     labelled_events,
     point_in_time,
+    with_past,
 )
-
-FRAME, WINDOWS = "frame.parquet", "windows.json"
 
 
 def write_frame(
@@ -36,8 +35,6 @@ def write_frame(
     and of test. The domain's `LABELLED` says where its rows come from. Raises `FinloopError` where
     the features are not those of `data_digest`.
     """
-    import pyarrow.parquet as pq
-
     from feature_repo.store import open_store
 
     domain, spec = find_model(model)
@@ -51,9 +48,9 @@ def write_frame(
         calibration_days=days[1],
         test_days=days[2],
     )
-    events = labelled_events(settings.lake, source, windows)
+    events, previous = labelled_events(settings.lake, source, windows), None
+    if spec.lags:
+        events, previous = with_past(settings.lake, source, events, spec.lags)
     keep = (source.key, *source.entities, "event_timestamp", spec.label, SPLIT)
-    frame = point_in_time(open_store(settings), spec.feature_service, events, keep)
-    into.mkdir(parents=True, exist_ok=True)
-    pq.write_table(frame, into / FRAME)
-    (into / WINDOWS).write_text(json.dumps(windows.as_json(), indent=1) + "\n")
+    rows = point_in_time(open_store(settings), spec.feature_service, events, keep)
+    frame.write_frame(into, rows, previous, windows.as_json())

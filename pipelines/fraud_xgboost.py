@@ -10,46 +10,19 @@ Snapshot and register always run. The frame and the model come from an earlier r
 and arguments are the same.
 """
 
-import getpass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kfp import dsl
-from pydantic import Field
 
-from components.common import steps
 from components.fraud import XGBOOST
 from components.fraud import steps as fraud
 from components.fraud.boosting import BoostingConfig
-from feature_repo import steps as features
-from pipelines.common.arguments import RunArguments
+from pipelines.common.arguments import TrainingArguments
+from pipelines.common.training import train_and_register
 
 
-class Arguments(RunArguments, BoostingConfig):
+class Arguments(TrainingArguments, BoostingConfig):
     """What a run can be told: the windows, and everything that can be tuned."""
-
-    cut_off: datetime | None = None
-    """Labels that became known later do not count; by default the newest moment of the lake."""
-    train_days: int = Field(default=0, ge=0)
-    """Days before the calibration that are trained on; 0 takes all there are."""
-    calibration_days: int = Field(default=7, ge=1)
-    """Days before the gap on which the probability is calibrated."""
-    test_days: int = Field(default=7, ge=1)
-    """Days on which the candidate is evaluated."""
-    author: str = Field(default_factory=getpass.getuser, min_length=1)
-    """Who answers for the candidate; somebody else has to approve it."""
-
-    def as_parameters(self) -> dict[str, Any]:
-        """What can be tuned becomes one parameter, `config`."""
-        tuned = BoostingConfig(**self.model_dump(include=set(BoostingConfig.model_fields)))
-        return {
-            "config": tuned.model_dump_json(),
-            "cut_off": _utc(self.cut_off).isoformat() if self.cut_off else "",
-            "train_days": self.train_days,
-            "calibration_days": self.calibration_days,
-            "test_days": self.test_days,
-            "author": self.author,
-        }
 
 
 class Outputs(NamedTuple):
@@ -69,34 +42,14 @@ def PIPELINE(  # noqa: N802 - the name by which the launcher finds it
     author: str = "pipeline",
 ) -> Outputs:
     """See the list at the top of this module."""
-    now = steps.snapshot(cut_off=cut_off)
-    now.set_caching_options(False)
-    data_digest, code_digest = now.outputs["data_digest"], now.outputs["code_digest"]
-    framed = features.training_frame(
-        model=XGBOOST.name,
-        cut_off=now.outputs["cut_off"],
+    version = train_and_register(
+        XGBOOST.name,
+        fraud.train_xgboost,
+        config=config,
+        cut_off=cut_off,
         train_days=train_days,
         calibration_days=calibration_days,
         test_days=test_days,
-        data_digest=data_digest,
-        code_digest=code_digest,
-    )
-    trained = fraud.train_xgboost(
-        config=config, code_digest=code_digest, frame=framed.outputs["frame"]
-    )
-    required = steps.require(verdict=trained.outputs["verdict"])
-    registered = steps.register(
-        model=XGBOOST.name,
         author=author,
-        data_digest=data_digest,
-        code_digest=code_digest,
-        frame=framed.outputs["frame"],
-        candidate=trained.outputs["candidate"],
-    ).after(required)
-    registered.set_caching_options(False)
-    return Outputs(registered.outputs["Output"])
-
-
-def _utc(moment: datetime) -> datetime:
-    """A moment without a time zone is meant in UTC, as everywhere."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    )
+    return Outputs(version)

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components import find_model
 from components.common.artifact import Scorer, matrix, read_inputs
@@ -15,15 +15,13 @@ from components.common.domain import Domain, ModelSpec
 from components.common.errors import FinloopError
 from components.common.evaluation import compare
 from components.common.evidence import METRICS, VERDICT, read_metrics, write_json
+from components.common.frame import Frame, read_frame
 from components.common.model_card import CARD, CardFacts, render
 from components.common.provenance import code_commit
 from components.common.registry import Registry, RunFacts
 from components.common.settings import Settings
-from components.common.training_data import SPLIT, TEST
+from components.common.training_data import TEST
 from components.common.verdict_file import read_verdict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -68,16 +66,14 @@ def _comparison(
     champion = registry.champion(spec.name)
     if champion is None:
         return {}
-    import pandas as pd
-
-    rows = pd.read_parquet(frame / "frame.parquet")
-    test = rows[rows[SPLIT] == TEST]
+    rows = read_frame(frame)
     folder = registry.download(spec.name, champion.version, scratch / "champion")
     try:
-        scores = [_score(path, test) for path in (artifact, folder)]
+        scores = [_score(path, rows) for path in (artifact, folder)]
     except FinloopError as error:  # an older champion may read inputs that are no more
         return {"champion": champion.version, "reason": error.message}
     measure = import_module(f"components.{domain.name}.training").measure
+    test = rows.widened((), TEST)
     found = compare(*(measure(test, score) for score in scores))
     return {
         "champion": champion.version,
@@ -85,9 +81,9 @@ def _comparison(
     }
 
 
-def _score(folder: Path, rows: pd.DataFrame) -> Any:
+def _score(folder: Path, rows: Frame) -> Any:
     scorer = Scorer.load(folder)
-    return scorer.score(matrix(rows, scorer.inputs))
+    return scorer.score(matrix(rows.widened(scorer.inputs, TEST), scorer.inputs))
 
 
 def _facts(told: dict[str, Any], artifact: Path, origin: Origin) -> RunFacts:

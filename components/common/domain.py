@@ -36,6 +36,8 @@ class ModelSpec:
     """Bounds that a candidate must keep to be approvable."""
     owner: str
     """Team that answers for the model."""
+    lags: int = 0
+    """Earlier events of the same entity that the model sees beside the one it is asked about."""
 
     @property
     def candidate(self) -> str:

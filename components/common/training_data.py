@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from components.common import lake
 from components.common.errors import refused
+from components.common.lags import ABSENT, Numbers, previous
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 SPLIT = "split"
 TRAIN, CALIBRATION, TEST = "train", "calibration", "test"
+CONTEXT = "context"
+"""Split of an event without a label that came before one with a label."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Labelled:
     """Contract table of what turned out, with `outcome_timestamp`."""
     label: str
     entities: tuple[str, ...]
-    """Columns that name whom features are about."""
+    """Columns that name whom features are about; events follow one another by the first one."""
 
 
 def labelled_events(root: Path, source: Labelled, windows: Windows) -> pd.DataFrame:
@@ -95,6 +100,37 @@ def labelled_events(root: Path, source: Labelled, windows: Windows) -> pd.DataFr
                 "needs a longer history, or fewer calibration_days and test_days.",
             )
     return rows
+
+
+def with_past(
+    root: Path, source: Labelled, events: pd.DataFrame, lags: int
+) -> tuple[pd.DataFrame, Numbers]:
+    """Labelled events with those before them, whatever is known of these, and who follows whom.
+
+    Returns the events in order of time, the added ones without a label and of the split `CONTEXT`,
+    and the row numbers of the `lags` events of the same entity before each one [n, lags].
+    """
+    import pandas as pd
+
+    with lake.connect() as connection:
+        columns = ", ".join((source.key, *source.entities, "event_timestamp"))
+        every = connection.execute(
+            f"SELECT {columns} FROM {lake.scan(root, source.events)} "  # noqa: S608 - names of ours
+            f"WHERE event_timestamp <= $until ORDER BY event_timestamp, {source.key}",
+            {"until": events["event_timestamp"].max()},
+        ).df()
+    before = previous(pd.factorize(every[source.entities[0]])[0], lags)
+    told = events.set_index(source.key)[[source.label, SPLIT]]
+    joined = every.join(told, on=source.key)
+    labelled = joined[SPLIT].notna().to_numpy()
+    wanted = labelled.copy()
+    wanted[before[labelled][before[labelled] != ABSENT]] = True
+    number = np.where(wanted, np.cumsum(wanted) - 1, ABSENT)
+    kept = joined[wanted].reset_index(drop=True)
+    kept[SPLIT] = kept[SPLIT].fillna(CONTEXT)
+    kept[source.label] = kept[source.label].astype("boolean")
+    followed = before[wanted]
+    return kept, np.where(followed == ABSENT, ABSENT, number[followed]).astype(np.int32)
 
 
 def _events_sql(root: Path, source: Labelled) -> str:

@@ -1,9 +1,10 @@
 """Card and account fraud: is this payment the customer's own?
 
 The map: `features/` what we know about a payment, `expectations.py` what its tables must look
-like, `boosting.py` the model, `reasons.py` why a payment was stopped, `decision.py` from
-probability to decision, `rules/` what people have decided beforehand and who overrides whom,
-`commands.py` what there is to do with rules, `steps.py` the pipeline steps.
+like, `boosting.py` and `sequence.py` the models (an isolation forest inside the first one),
+`*training.py` from a frame to a judged candidate, `reasons.py` why a payment was stopped,
+`decision.py` from probability to decision, `rules/` what people have decided beforehand and who
+overrides whom, `commands.py` what there is to do with rules, `steps.py` the pipeline steps.
 """
 
 from __future__ import annotations
@@ -12,24 +13,29 @@ from datetime import timedelta
 
 from components.common.domain import Domain, Gate, ModelSpec
 
-XGBOOST = ModelSpec(
-    name="fraud-xgboost",
-    feature_service="fraud_v1",
-    label="is_fraud",
-    label_delay=timedelta(days=7),
-    gates=(
-        Gate("roc_auc", at_least=0.80),
-        Gate("average_precision_lift", at_least=10.0),
-        Gate("expected_calibration_error", at_most=0.02),
-        Gate("artifact_max_difference", at_most=1e-4),
-    ),
-    owner="fraud-risk",
+LABEL = "is_fraud"
+"""Column of what turned out."""
+
+_OWNER = "fraud-risk"
+_SERVICE = "fraud_v1"
+_DELAY = timedelta(days=7)
+_GATES = (
+    Gate("roc_auc", at_least=0.80),
+    Gate("average_precision_lift", at_least=10.0),
+    Gate("expected_calibration_error", at_most=0.02),
+    Gate("artifact_max_difference", at_most=1e-4),
 )
+
+XGBOOST = ModelSpec("fraud-xgboost", _SERVICE, LABEL, _DELAY, _GATES, _OWNER)
+"""Trees over a payment against what is known of its customer and merchant."""
+
+LSTM = ModelSpec("fraud-lstm", _SERVICE, LABEL, _DELAY, _GATES, _OWNER, lags=10)
+"""A network over the customer's last payments and the current one."""
 
 DOMAIN = Domain(
     name="fraud",
     title="Fraud",
-    models=(XGBOOST,),
+    models=(XGBOOST, LSTM),
     layers={
         "components": "components/fraud/",
         "pipelines": "pipelines/fraud_xgboost.py",

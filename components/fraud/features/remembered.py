@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from components.common.lags import lag_names
-
-LAGS = 10
-"""Payments before the current one that a sequence holds."""
+from components.fraud import LSTM
 
 REMEMBERED = (
     "amount",
@@ -31,5 +29,5 @@ REMEMBERED = (
 )
 """Features of a payment as they were when it was made, in the order in which they are kept."""
 
-SEQUENCE_INPUT = lag_names(REMEMBERED, LAGS)
+SEQUENCE_INPUT = lag_names(REMEMBERED, LSTM.lags)
 """Inputs of a model of sequences: the payment's own, then those of the payments before it."""

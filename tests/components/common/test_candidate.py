@@ -15,8 +15,8 @@ from components.common.registry import Registry
 from components.common.settings import Settings
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN
 from components.fraud import XGBOOST
+from components.fraud.boosting_training import train_candidate
 from components.fraud.features import MODEL_INPUT
-from components.fraud.training import train_candidate
 
 ORIGIN = Origin("kim", "data", "code")
 
@@ -84,6 +84,7 @@ def test_a_champion_that_reads_other_inputs_is_named_and_not_compared(
     narrow.mkdir()
     rows = pd.read_parquet(frame / "frame.parquet").rename(columns={"amount": "sum"})
     rows.to_parquet(narrow / "frame.parquet")
+    (narrow / "windows.json").write_text("{}")
     version = register(mlflow_settings, narrow, artifacts["poor"], tmp_path / "card")
     files = registry.download(XGBOOST.candidate, version, tmp_path / "files")
     comparison = json.loads((files / "metrics.json").read_text())["comparison"]

@@ -15,8 +15,9 @@ from components.common.evaluation import evaluate
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN
 from components.fraud import XGBOOST
 from components.fraud.boosting import Boosting
+from components.fraud.boosting_training import train_candidate
 from components.fraud.features import MODEL_INPUT
-from components.fraud.training import measure, train_candidate
+from components.fraud.training import measure
 
 QUICK = '{"rounds": 20, "refit": false}'
 
