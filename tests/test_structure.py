@@ -111,4 +111,8 @@ def test_compiling_a_pipeline_loads_no_tensorflow(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip().endswith("False")
-    assert sorted(file.stem for file in tmp_path.iterdir()) == ["data", "fraud-lstm", "fraud-xgboost"]
+    assert sorted(file.stem for file in tmp_path.iterdir()) == [
+        "data",
+        "fraud-lstm",
+        "fraud-xgboost",
+    ]

@@ -75,15 +75,18 @@ class Network:
         train: Labelled,
         later: Labelled | None = None,
     ) -> float:
-        """Train until the later payments are predicted no better; the last learning rate."""
+        """Train until the later payments are predicted no better; the last learning rate.
+
+        The log-odds are those of a world with `kept` of its genuine payments.
+        """
         _begin_at_base_rate(self.model, train.label)
-        training = _Training(self.model, prepared, config)
+        training = _Training(self.model, prepared, config, kept(config, train.label))
         best, weights, bad = np.inf, self.model.get_weights(), 0
         for _ in range(config.epochs):
             training.epoch(train)
             if later is None:
                 continue
-            loss = training.loss(later, train)
+            loss = training.loss(later)
             if loss < best:
                 best, weights, bad = loss, self.model.get_weights(), 0
                 continue
@@ -103,14 +106,16 @@ class Network:
         parts: tuple[Labelled, ...],
         rate: float,
     ) -> None:
-        """Go on for `refit_epochs` over all parts."""
+        """Go on for `refit_epochs` over all parts, with the share of genuine payments of the first:
+        another one would move the log-odds away from what they were calibrated for."""
         if not config.refit_epochs:
             return
+        share = kept(config, parts[0].label)
         whole = Labelled(
             Sequences.joined([part.rows for part in parts]),
             np.concatenate([part.label for part in parts]),
         )
-        training = _Training(self.model, prepared, config, rate)
+        training = _Training(self.model, prepared, config, share, rate)
         for _ in range(config.refit_epochs):
             training.epoch(whole)
 
@@ -146,9 +151,10 @@ class _Training:
         model: keras.Model,
         prepared: Preparation,
         config: SequenceConfig,
+        share: float,
         rate: float | None = None,
     ) -> None:
-        self.model, self._prepared, self._config = model, prepared, config
+        self.model, self._prepared, self._config, self._share = model, prepared, config, share
         self._optimiser = keras.optimizers.Adam(rate or config.learning_rate, global_clipnorm=1.0)
         self._optimiser.build(model.trainable_variables)
         self._draw = np.random.default_rng(config.seed)
@@ -170,15 +176,15 @@ class _Training:
         for rows in self._batches(train.label):
             self._step(known, tf.constant(index[rows]), tf.constant(train.label[rows]))
 
-    def loss(self, later: Labelled, train: Labelled) -> float:
+    def loss(self, later: Labelled) -> float:
         """Mean log loss of later payments, as if every genuine one had been trained on."""
         values, index = _gathered(self._prepared, later.rows)
-        margin = _margin(self.model, values, index) + np.log(_kept(self._config, train.label))
+        margin = _margin(self.model, values, index) + np.log(self._share)
         return float(np.mean(np.logaddexp(0.0, margin) - later.label * margin))
 
     def _batches(self, label: Float32) -> Iterator[Numbers]:
-        share = _kept(self._config, label)
-        rows = np.flatnonzero((label > 0) | (self._draw.random(len(label)) < share))
+        drawn = self._draw.random(len(label)) < self._share
+        rows = np.flatnonzero((label > 0) | drawn)
         self._draw.shuffle(rows)
         for start in range(0, len(rows), self._config.batch):
             yield rows[start : start + self._config.batch]
@@ -214,8 +220,8 @@ def _begin_at_base_rate(model: keras.Model, label: Float32) -> None:
     bias.assign([np.log(rate / (1 - rate))])
 
 
-def _kept(config: SequenceConfig, label: Float32) -> float:
-    """Share of the genuine payments in a pass."""
+def kept(config: SequenceConfig, label: Float32) -> float:
+    """Share of the genuine payments that a pass draws."""
     frauds = int(label.sum())
     room, genuine = config.epoch_rows - frauds, len(label) - frauds
     return min(1.0, max(room, config.batch) / genuine)
