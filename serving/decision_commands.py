@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from components.common.errors import bad_input
+from components.common.errors import Exit, bad_input
 
 if TYPE_CHECKING:
     from components.common.ledger import Ledger
     from components.common.records import Decision
+    from serving.common.comparison import Comparison
+    from serving.common.library import Library
     from serving.common.replay import Replayed
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a decision or of its subject.")]
 _CHUNK = 500
-_SHOWN = 20
-"""Differing decisions that a replay of all of them lists."""
+_LABELS = (
+    "SELECT o.domain, o.subject_id, o.label FROM decisions d JOIN outcomes o "
+    "ON o.domain = d.domain AND o.subject_id = d.subject_id "
+    "WHERE d.seq > ? AND d.seq <= ? ORDER BY o.seq"
+)
 
 
 def mount(app: typer.Typer) -> None:
@@ -74,26 +79,74 @@ def _replay(
     as_json: _Json = False,
 ) -> None:
     """Answer again from the record; fails where the bytes are not those that were sent."""
+    if every == (decision_id is not None):
+        raise bad_input("which_decision", "Name one decision, or say --all.")
+    if every:
+        failed = _replay_all(version, as_json)
+    else:
+        failed = _replay_one(decision_id or "", version, as_json)
+    if failed:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def _replay_one(name: str, version: str | None, as_json: bool) -> bool:
+    """Whether it failed."""
     from components.common.settings import load_settings
     from serving.common.library import Library
     from serving.common.replay import replay
 
-    if every == (decision_id is not None):
-        raise bad_input("which_decision", "Name one decision, or say --all.")
     with _ledger() as ledger:
-        wanted = _all(ledger) if decision_id is None else [_find(ledger, decision_id)]
-        count, differing = 0, []
-        for one in replay(wanted, Library(load_settings()), version):
-            count += 1
-            differing += [] if one.same else [one]
-            if not every and as_json:
-                typer.echo(json.dumps(one.as_json(), ensure_ascii=False))
-    if every and as_json:
-        typer.echo(json.dumps(_summary(count, differing), ensure_ascii=False))
-    elif not as_json:
-        _tell(count, differing)
-    if any(one.error is not None for one in differing) or (version is None and differing):
-        raise typer.Exit(1)
+        (one,) = replay([_find(ledger, name)], Library(load_settings()), version)
+    if as_json:
+        typer.echo(json.dumps(one.as_json(), ensure_ascii=False))
+    else:
+        typer.echo(f"1 replayed, {0 if one.same else 1} different.")
+        _tell_differing([] if one.same else [one])
+    return one.error is not None or (version is None and not one.same)
+
+
+def _replay_all(version: str | None, as_json: bool) -> bool:
+    """Whether it failed."""
+    from components.common.settings import load_settings
+    from serving.common.library import Library
+
+    with _ledger() as ledger, _progress() as told:
+        found = _compare(ledger, Library(load_settings()), version, told)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+    else:
+        typer.echo(f"{found.decisions:,} replayed, {found.mismatches:,} different.")
+        if version is None:
+            _tell_differing(found.different)
+        else:
+            _tell_changes(found)
+    return found.unanswered > 0 or (version is None and found.mismatches > 0)
+
+
+def _compare(
+    ledger: Ledger, library: Library, version: str | None, told: Callable[[int], None]
+) -> Comparison:
+    """Every decision and what is said of it now, a page in memory at a time."""
+    from serving.common.comparison import Comparison, latest_labels
+    from serving.common.replay import replay
+
+    found, position = Comparison(), 0
+    while page := ledger.decisions_after(position, _CHUNK):
+        labels = latest_labels(ledger.rows(_LABELS, position, page[-1][0]))
+        decisions = [decision for _, decision in page]
+        for decision, one in zip(decisions, replay(decisions, library, version), strict=True):
+            found.add(decision, one, labels.get((decision.domain, decision.subject_id)))
+        position = page[-1][0]
+        told(found.decisions)
+    return found
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+
+    with Console(stderr=True).status("Replaying …") as status:
+        yield lambda count: status.update(f"Replayed {count:,}")
 
 
 @contextmanager
@@ -115,13 +168,6 @@ def _find(ledger: Ledger, name: str) -> Decision:
             "unknown_decision", f"There is no decision {name!r}; see `finloop decisions list`."
         )
     return found[0]
-
-
-def _all(ledger: Ledger) -> Iterator[Decision]:
-    position = 0
-    while found := ledger.decisions_after(position, _CHUNK):
-        yield from (decision for _, decision in found)
-        position = found[-1][0]
 
 
 def _record(ledger: Ledger, decision: Decision) -> dict[str, Any]:
@@ -147,21 +193,27 @@ def _plain(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _summary(count: int, differing: list[Replayed]) -> dict[str, Any]:
-    return {
-        "decisions": count,
-        "mismatches": len(differing),
-        "different": [one.as_json() for one in differing[:_SHOWN]],
-    }
-
-
-def _tell(count: int, differing: list[Replayed]) -> None:
-    typer.echo(f"{count} replayed, {len(differing)} different.")
-    for one in differing[:_SHOWN]:
+def _tell_differing(differing: list[Replayed]) -> None:
+    for one in differing:
         typer.echo(f"{one.decision_id}: {one.error or ''}")
         for name, (before, now) in one.changes.items():
             typer.echo(f"  {name}: {json.dumps(before, ensure_ascii=False)}")
             typer.echo(f"  {' ' * len(name)}→ {json.dumps(now, ensure_ascii=False)}")
+
+
+def _tell_changes(found: Comparison) -> None:
+    """What would change, in decisions and in money."""
+    matrix = [
+        {"recorded": before, "then": after, "decisions": f"{one.count:,}", "amount": one.amount}
+        for (before, after), one in sorted(found.matrix.items())
+    ]
+    money = [
+        {"what": name.replace("_", " "), "decisions": f"{one.count:,}", "amount": one.amount}
+        for name, one in vars(found.money).items()
+    ]
+    _table(matrix, ("recorded", "then", "decisions", "amount"))
+    _table(money, ("what", "decisions", "amount"))
+    _tell_differing([one for one in found.different if one.error is not None])
 
 
 def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

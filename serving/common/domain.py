@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,10 @@ class DomainService:
 
     Raises `FinloopError` where the domain cannot serve it.
     """
+    amount_of: Callable[[Decision], float] | None = None
+    """The money that a decision was about, in currency units; None where it is about none."""
+    passes: frozenset[str] = frozenset({"APPROVE"})
+    """Decisions that let their subject through; every other one stops it."""
 
 
 def services() -> tuple[DomainService, ...]:
@@ -66,6 +71,7 @@ def services() -> tuple[DomainService, ...]:
     )
 
 
+@cache
 def service_of(name: str) -> DomainService:
     """The service of that domain."""
     return next(service for service in services() if service.name == name)

@@ -24,6 +24,8 @@ class Library:
         self._folder = settings.serving / "models"
         self._registry = Registry(settings)
         self._settings = settings
+        self._digests: dict[tuple[str, str], str] = {}
+        """Of versions by (model, number), asked once."""
         self._loaded: dict[tuple[str, str], Model] = {}
         self._rules: dict[str, Mapping[str, Any]] = {}
 
@@ -40,10 +42,12 @@ class Library:
 
     def by_version(self, model: str, version: str) -> Model:
         """A production version by its number; raises `FinloopError("unknown_version")`."""
-        found = self._registry.version(model, version)
-        if found is None or found.digest is None:
-            raise bad_input("unknown_version", f"There is no version {version!r} of {model}.")
-        return self.by_digest(model, version, found.digest)
+        if (model, version) not in self._digests:
+            found = self._registry.version(model, version)
+            if found is None or found.digest is None:
+                raise bad_input("unknown_version", f"There is no version {version!r} of {model}.")
+            self._digests[model, version] = found.digest
+        return self.by_digest(model, version, self._digests[model, version])
 
     def rules(self, domain: str, digest: str) -> Mapping[str, Any]:
         """The content of the rule set of that digest; raises `FinloopError("rules_lost")`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache
@@ -157,3 +158,8 @@ _read: dict[str, RuleSet] = {}
 def encode(answer: PaymentDecision) -> bytes:
     """The bytes of an answer, as they are kept and sent."""
     return answer.model_dump_json().encode()
+
+
+def amount_of(decision: Decision) -> float:
+    """The amount of the payment that was decided on."""
+    return float(json.loads(decision.request)["amount"])

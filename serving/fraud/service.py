@@ -13,7 +13,7 @@ from serving.common.domain import Carried, DomainService
 from serving.common.openapi import described
 from serving.common.parsing import not_in_future, parse, read_body
 from serving.common.runtime import Runtime
-from serving.fraud.answer import answer_again, prepare
+from serving.fraud.answer import amount_of, answer_again, prepare
 from serving.fraud.draft import draft
 from serving.fraud.features import RECENT, remember, transaction_of
 from serving.fraud.schemas import FraudOutcome, PaymentDecision, PaymentRequest
@@ -62,4 +62,5 @@ SERVICE = DomainService(
     answer_again=answer_again,
     carried=Carried(RECENT, "user_id", transaction_of, remember),
     prepare=prepare,
+    amount_of=amount_of,
 )

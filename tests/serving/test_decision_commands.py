@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from components.common.approval import approve
 from components.common.ledger import Ledger
 from components.common.records import Decision
+from components.common.registration import RunFacts
+from components.common.registry import Registry
+from components.common.verdict import Verdict
+from components.fraud import XGBOOST
+from components.fraud.decision import Policy
 from finloop import app
 from serving.common.manifest import Release
 from tests.serving.desk import Desk
@@ -85,7 +92,12 @@ def test_one_is_replayed_to_the_same_bytes(decisions: list[Decision]) -> None:
 
 def test_all_are_replayed(decisions: list[Decision]) -> None:
     found = json.loads(run("replay", "--all", "--json").stdout)
-    assert found == {"decisions": 2, "mismatches": 0, "different": []}
+    assert (found["decisions"], found["mismatches"], found["unanswered"]) == (2, 0, 0)
+    assert found["different"] == []
+    assert found["matrix"] == [
+        {"from": "APPROVE", "to": "APPROVE", "count": 1, "amount": 100.0},
+        {"from": "DECLINE", "to": "DECLINE", "count": 1, "amount": 90_000.0},
+    ]
     assert "2 replayed, 0 different." in run("replay", "--all").stdout
 
 
@@ -96,6 +108,35 @@ def test_another_version_says_what_would_change(
     asked = run("replay", decisions[1].decision_id, "--with", "7", "--json")
     assert asked.exit_code == 1
     assert "There is no version '7'" in json.loads(asked.stdout)["error"]
+
+
+def test_all_by_another_version_say_what_would_change_in_decisions_and_money(
+    decisions: list[Decision],
+    releases: dict[str, Release],
+    artifacts: dict[str, Path],
+    desk: Desk,
+    tmp_path: Path,
+) -> None:
+    registry = Registry(desk.runtime.settings)
+    facts = RunFacts({}, {}, Verdict(True), "data", "code")
+    lenient = shutil.copytree(artifacts["1"], tmp_path / "lenient")
+    Policy(approve_below=0.9999999, decline_from=0.99999999).write(lenient)
+    candidate = registry.register_candidate(XGBOOST, lenient, run=facts, actor="mina")
+    version = approve(XGBOOST, candidate.version, "jia", desk.runtime.settings).version
+    replayed = run("replay", "--all", "--with", version, "--json")
+    assert replayed.exit_code == 0, "another answer of another version is no failure"
+    found = json.loads(replayed.stdout)
+    assert found["matrix"] == [
+        {"from": "APPROVE", "to": "APPROVE", "count": 1, "amount": 100.0},
+        {"from": "DECLINE", "to": "APPROVE", "count": 1, "amount": 90_000.0},
+    ]
+    money = found["money"]
+    assert money["newly_let_through"] == {"count": 1, "amount": 90_000.0}
+    assert money["fraud_lost"] == money["newly_let_through"]
+    assert money["newly_stopped"] == money["good_let_through"] == {"count": 0, "amount": 0.0}
+    told = run("replay", "--all", "--with", version).stdout
+    assert "fraud lost" in told
+    assert "newly stopped" in told
 
 
 def test_a_record_that_does_not_replay_fails_the_command(
