@@ -19,6 +19,7 @@ from components.common.training_data import (
     point_in_time,
     with_past,
 )
+from feature_repo.frame_parity import require_parity
 
 
 def write_frame(
@@ -33,7 +34,7 @@ def write_frame(
 
     cut_off: ISO 8601; labels known later do not count. days: of training (0 is all), of calibration
     and of test. The domain's `LABELLED` says where its rows come from. Raises `FinloopError` where
-    the features are not those of `data_digest`.
+    the features are not those of `data_digest`, or not those that the service would see.
     """
     from feature_repo.store import open_store
 
@@ -53,4 +54,5 @@ def write_frame(
         events, previous = with_past(settings.lake, source, events, spec.lags)
     keep = (source.key, *source.entities, "event_timestamp", spec.label, SPLIT)
     rows = point_in_time(open_store(settings), spec.feature_service, events, keep)
+    require_parity(settings, domain, rows)
     frame.write_frame(into, rows, previous, windows.as_json())

@@ -9,13 +9,8 @@ from feast import FeatureView, Field, FileSource
 from feast.data_format import ParquetFormat
 from feast.types import Array, Float64, Int64, PrimitiveFeastType, String
 
-from components.common.features import FeatureTable, FeatureType
+from components.common.features import EVENT_TTL, MIDNIGHT_TTL, FeatureTable, FeatureType
 from feature_repo.entities import entity
-
-EVENT_TTL = timedelta(days=1)
-"""A row of an event is found by its own id at its own time."""
-MIDNIGHT_TTL = timedelta(days=7)
-"""A row is that of the last midnight; one that is a week old says too little, and null says so."""
 
 WRITTEN_BY, SERVICE = "written_by", "service"
 """Tag of a view whose rows come from the service and not from a feature table."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
+
+EVENT_TTL = timedelta(days=1)
+"""A row of an event is found by its own id at its own time."""
+MIDNIGHT_TTL = timedelta(days=7)
+"""A row is that of the last midnight; one that is a week old says too little, and null says so."""
 
 FeatureType = Literal["float64", "int64"]
 

@@ -25,6 +25,7 @@ from serving.common.manifest import (
     read_manifest,
     write_manifest,
 )
+from serving.common.proving import unproven
 
 _log = logging.getLogger("finloop.sync")
 
@@ -130,8 +131,9 @@ class Sync:
                 spec, version, Path(scratch) / "files"
             )
             verdict = admissible(spec, version.version, self._registry, ledger, files=files)
-            if not verdict.ok:
-                self._refuse(spec, version, seal(files).digest, verdict.reasons, ledger)
+            reasons = verdict.reasons if not verdict.ok else unproven(files)
+            if reasons:
+                self._refuse(spec, version, seal(files).digest, reasons, ledger)
                 return None
             digest = str(verdict.details["digest"])
             return Release(

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from components.common.approval import approve
+from components.common.artifact import Scorer, matrix
 from components.common.domain import ModelSpec
 from components.common.errors import FinloopError
 from components.common.ledger import Ledger
@@ -24,6 +27,7 @@ from components.fraud import XGBOOST
 from serving.common.library import Library
 from serving.common.manifest import Deployment, Manifest, read_manifest
 from serving.common.models import load
+from serving.common.proving import unproven
 from serving.common.replay import replay
 from serving.common.sync import Sync
 
@@ -34,6 +38,20 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("mlflow-template")
     _ = Registry(Settings(home=home)).client
     return home
+
+
+def with_sample(artifact: Path, into: Path, shift: float = 0.0) -> Path:
+    """A copy of an artifact with a sealed sample; `shift` is added to its scores."""
+    shutil.copytree(artifact, into)
+    scorer = Scorer.load(artifact)
+    draw = np.random.default_rng(4)
+    rows = pd.DataFrame(draw.normal(size=(50, len(scorer.inputs))), columns=list(scorer.inputs))
+    rows["amount"] = draw.uniform(0, 100_000, 50)
+    rows.iloc[::3, 2] = np.nan
+    rows.assign(score=scorer.score(matrix(rows, scorer.inputs)) + shift).to_parquet(
+        into / "sample.parquet"
+    )
+    return into
 
 
 @dataclass
@@ -236,3 +254,31 @@ def test_what_ever_answered_can_be_fetched_for_a_replay(
         Library(plant.settings).by_digest(XGBOOST.name, "1", "0" * 64)
     with pytest.raises(FinloopError, match="no version '9'"):
         Library(plant.settings).by_version(XGBOOST.name, "9")
+
+
+def test_a_version_that_scores_as_it_did_is_served(plant: Plant, tmp_path: Path) -> None:
+    plant.artifacts = {"1": with_sample(plant.artifacts["1"], tmp_path / "proven")}
+    version = plant.version("1")
+    plant.put(version, Stage.CHAMPION)
+    plant.sync.step()
+    assert plant.deployment.champion is not None
+    assert plant.refusals() == []
+
+
+def test_a_version_that_scores_otherwise_here_is_refused(plant: Plant, tmp_path: Path) -> None:
+    plant.artifacts = {"1": with_sample(plant.artifacts["1"], tmp_path / "other", shift=1e-3)}
+    version = plant.version("1")
+    plant.put(version, Stage.CHAMPION)
+    plant.sync.step()
+    assert plant.deployment.champion is None
+    (refusal,) = plant.refusals()
+    assert "scores 50 of 50 sampled rows otherwise" in refusal.body["reasons"][0]
+
+
+def test_a_sample_that_cannot_be_read_is_refused(plant: Plant, tmp_path: Path) -> None:
+    folder = with_sample(plant.artifacts["1"], tmp_path / "torn")
+    assert unproven(folder) == ()
+    (folder / "sample.parquet").write_bytes(b"torn")
+    assert "cannot be scored here" in unproven(folder)[0]
+    (folder / "sample.parquet").unlink()
+    assert unproven(folder) == ()

@@ -1,0 +1,197 @@
+"""What one full decision costs, how late it comes under load, and `mlflow models serve` beside it.
+
+The services run as in the server profile, with a Redis of their own and a durable ledger; the load
+comes from one more process on the same cores. Saturation is what as many connections sustain that
+each ask again as soon as they are answered; latencies are at a constant rate, from when a request
+was due. The peer gets the boosted trees alone and their inputs ready-made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from time import perf_counter
+
+import psutil
+
+from benchmarks.redis_server import redis_server
+from benchmarks.report import Row, Say
+from benchmarks.serving_company import Company, Payments, found
+from benchmarks.serving_load import Load, Measured, put_under
+from benchmarks.serving_peer import mlflow_serve
+from components.common.errors import refused
+from components.common.ledger import Ledger
+from components.common.processes import Supervisor, wait
+from components.fraud import XGBOOST
+from serving.common.library import Library
+from serving.common.manifest import read_manifest
+from serving.common.replay import replay
+from serving.processes import Served, start_services
+
+SECONDS = 8.0
+"""Length of each measurement."""
+SWAPS = 20
+_WARM = 300
+_MOST_PER_SECOND = 2_500
+"""Payments to have ready for each second of asking as fast as possible."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Services under test, and payments to ask about."""
+
+    company: Company
+    served: Served
+    payments: Payments
+    folder: Path
+    say: Say
+
+    def load(self, seconds: float, rate: float | None = None) -> Measured:
+        """Put the services under load; every answer must be a decision."""
+        wanted = int(seconds * (rate or _MOST_PER_SECOND)) + 1
+        bodies = self.payments.write(self.folder / "payments.jsonl", wanted)
+        address = f"{self.served.address}/v1/fraud/decisions"
+        headers = {"X-API-Key": self.served.key or ""}
+        measured = put_under(Load(address, str(bodies), seconds, rate, headers=headers))
+        self.say(
+            f"{f'{rate:.0f}/s' if rate else 'as fast as possible'}: {measured.rate:.0f}/s, "
+            f"p50 {measured.p50_ms:.1f} ms, p99 {measured.p99_ms:.1f} ms, "
+            f"max {measured.max_ms:.0f} ms, {measured.statuses}"
+        )
+        return measured
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the services."""
+        roots = [psutil.Process(process.popen.pid) for process in self.served.processes]
+        return [one for root in roots for one in (root, *root.children(recursive=True))]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all of them so far."""
+        times = [process.cpu_times() for process in self.processes]
+        return sum(time.user + time.system for time in times)
+
+    @property
+    def worker_mb(self) -> float:
+        """Memory of the largest worker."""
+        return max(process.memory_info().rss for process in self.processes) / 2**20
+
+
+def run(data: Path | None, say: Say) -> tuple[Row, ...]:
+    """Measure; the data is simulated."""
+    with TemporaryDirectory(prefix="finloop-serving-") as name, ExitStack() as stack:
+        folder = Path(name)
+        address = stack.enter_context(redis_server(folder / "redis"))
+        company = found(folder, address, say)
+        first, *_ = company.versions()[::-1]
+        company.promote(first)
+        supervisor = stack.enter_context(Supervisor())
+        began = perf_counter()
+        served = start_services(supervisor, company.settings)
+        ready = perf_counter() - began
+        stand = Stand(company, served, Payments(company), folder, say)
+        _await_version(stand, first)
+        rows = [Row("start", "seconds", ready, "s"), *_decisions(stand), *_swaps(stand)]
+        supervisor.stop()
+        with mlflow_serve(_artifact(company), folder) as (peer, body):
+            put_under(Load(peer, str(body), 2.0))
+            measured = put_under(Load(peer, str(body), SECONDS))
+        say(f"mlflow models serve: {measured.rate:.0f}/s, p99 {measured.p99_ms:.1f} ms")
+        ours = next(row.value for row in rows if row.metric == "rate_per_s")
+        ratio = Row("decision", "rate_ratio", ours / measured.rate, "times")
+        return (*rows, ratio, Row("mlflow-serve", "rate_per_s", measured.rate, "requests/s"))
+
+
+def _decisions(stand: Stand) -> Iterator[Row]:
+    """Saturation, then half of it and nine tenths of it at a constant rate; memory all along."""
+    stand.load(_WARM / 100, 100)
+    before = stand.worker_mb
+    saturation = stand.load(SECONDS).rate
+    cpu, decided = stand.cpu_seconds, 0
+    half = stand.load(SECONDS, saturation / 2)
+    cpu, decided = stand.cpu_seconds - cpu, half.answered
+    most = stand.load(SECONDS, saturation * 0.9)
+    yield Row("decision", "cpu_ms", cpu / decided * 1000, "ms")
+    yield Row("decision", "rate_per_s", saturation, "decisions/s")
+    yield Row("decision", "p50_ms_half", half.p50_ms, "ms")
+    yield Row("decision", "p99_ms_half", half.p99_ms, "ms")
+    yield Row("decision", "p99_ms_90", most.p99_ms, "ms")
+    yield Row("decision", "errors", half.errors + most.errors, "answers")
+    yield Row("memory", "mb", stand.worker_mb, "MB")
+    yield Row("memory", "growth_mb", stand.worker_mb - before, "MB")
+
+
+def _swaps(stand: Stand) -> Iterator[Row]:
+    """Champions by turns under load; every answer is one that a whole version gives."""
+    rate, found = 100.0, []
+    seconds = SWAPS * 3.0
+    loading = Thread(target=lambda: found.append(stand.load(seconds, rate)))
+    position = _newest(stand)
+    loading.start()
+    one, other = stand.company.versions()[:2]
+    swapped = 0
+    while loading.is_alive() and swapped < SWAPS:
+        version = (one, other)[swapped % 2]
+        stand.company.promote(version)
+        _await_version(stand, version)
+        swapped += 1
+    loading.join()
+    wrong = _not_whole(stand, position)
+    yield Row("swap", "swaps", swapped, "swaps")
+    yield Row("swap", "errors", found[0].errors + wrong, "answers")
+
+
+def _newest(stand: Stand) -> int:
+    return stand.company.settings.ledger.exists() and _rows(stand, "max(seq)")
+
+
+def _rows(stand: Stand, what: str) -> int:
+    ledger = Ledger(stand.company.settings.ledger)
+    try:
+        ((value,),) = (row.values() for row in ledger.rows(f"SELECT {what} FROM decisions"))  # noqa: S608 - ours
+        return value or 0
+    finally:
+        ledger.close()
+
+
+def _not_whole(stand: Stand, position: int) -> int:
+    """Answers since a position that the version they name does not give when loaded anew."""
+    ledger = Ledger(stand.company.settings.ledger)
+    try:
+        decisions = ledger.decisions("seq > ?", position)
+        again = replay(decisions, Library(stand.company.settings))
+        return sum(not one.same for one in again)
+    finally:
+        ledger.close()
+
+
+def _await_version(stand: Stand, version: str) -> None:
+    """Until the manifest names a version and the services say that they serve that manifest."""
+    import urllib.request
+
+    settings = stand.company.settings
+
+    def serving() -> bool:
+        manifest = read_manifest(settings.serving)
+        champion = manifest.models[XGBOOST.name].champion if manifest is not None else None
+        if manifest is None or champion is None or champion.version != version:
+            return False
+        with urllib.request.urlopen(f"{stand.served.address}/metrics") as answer:  # noqa: S310 - ours
+            line = f"finloop_manifest_generation {float(manifest.generation)}"
+            return line in answer.read().decode()
+
+    wait(stand.served.processes[0], serving, timeout=60)
+
+
+def _artifact(company: Company) -> Path:
+    """The files of the champion on this host."""
+    manifest = read_manifest(company.settings.serving)
+    champion = manifest.models[XGBOOST.name].champion if manifest is not None else None
+    if champion is None:
+        raise refused("no_champion", "The services have no champion, so nothing was compared.")
+    return Path(champion.path)
