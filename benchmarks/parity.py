@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -168,7 +168,7 @@ def _with_next(made: Iterator[Refresh]) -> Iterator[tuple[Refresh, Refresh | Non
 
 def as_asked(rows: pd.DataFrame) -> list[Payment]:
     """Payments as the endpoint has them once their ids are pseudonyms."""
-    known = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    known = rows.astype(object).where(rows.notna(), cast("Any", None)).to_dict("records")
     moments = rows["event_timestamp"].dt.to_pydatetime()
     return [
         Payment.model_validate({**row, "event_timestamp": moment})

@@ -9,7 +9,7 @@ was due. The peer gets the boosted trees alone and their inputs ready-made.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ from benchmarks.serving_company import Company, Payments, found
 from benchmarks.serving_load import Load, Measured, put_under
 from benchmarks.serving_peer import mlflow_serve
 from components.common.errors import refused
-from components.common.ledger import Ledger
+from components.common.ledger import open_ledger
 from components.common.processes import Supervisor, wait
 from components.fraud import XGBOOST
 from serving.common.library import Library
@@ -32,7 +32,7 @@ from serving.common.manifest import read_manifest
 from serving.common.replay import replay
 from serving.processes import Served, start_services
 
-SECONDS = 8.0
+SECONDS = 15.0
 """Length of each measurement."""
 SWAPS = 20
 _WARM = 300
@@ -147,27 +147,17 @@ def _swaps(stand: Stand) -> Iterator[Row]:
 
 
 def _newest(stand: Stand) -> int:
-    return stand.company.settings.ledger.exists() and _rows(stand, "max(seq)")
-
-
-def _rows(stand: Stand, what: str) -> int:
-    ledger = Ledger(stand.company.settings.ledger)
-    try:
-        ((value,),) = (row.values() for row in ledger.rows(f"SELECT {what} FROM decisions"))  # noqa: S608 - ours
-        return value or 0
-    finally:
-        ledger.close()
+    """Position of the last decision in the ledger."""
+    with closing(open_ledger(stand.company.settings)) as ledger:
+        return ledger.rows("SELECT max(seq) AS newest FROM decisions")[0]["newest"] or 0
 
 
 def _not_whole(stand: Stand, position: int) -> int:
     """Answers since a position that the version they name does not give when loaded anew."""
-    ledger = Ledger(stand.company.settings.ledger)
-    try:
+    with closing(open_ledger(stand.company.settings)) as ledger:
         decisions = ledger.decisions("seq > ?", position)
         again = replay(decisions, Library(stand.company.settings))
         return sum(not one.same for one in again)
-    finally:
-        ledger.close()
 
 
 def _await_version(stand: Stand, version: str) -> None:

@@ -22,7 +22,7 @@ from components.common.settings import Settings
 from components.common.stages import Stage
 from components.fraud import XGBOOST
 from components.fraud.boosting import BoostingConfig
-from components.fraud.training import train_candidate
+from components.fraud.boosting_training import train_candidate
 from demo.world import WorldConfig, simulate, write
 from feature_repo.frames import write_frame
 from feature_repo.publish import publish

@@ -131,7 +131,7 @@ class _Sender:
         loop = asyncio.get_running_loop()
         for _ in range(self._load.connections):
             _, made = await loop.create_connection(
-                lambda: _Connection(self), where.hostname, where.port
+                lambda: _Connection(self), where.hostname or "", where.port or 80
             )
             self._free.append(made)
         began = perf_counter()

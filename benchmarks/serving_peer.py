@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,12 @@ _FIRST_PORT = 5900
 @contextmanager
 def mlflow_serve(artifact: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     """Where it answers, and a file with one request: a payment whose features are there already."""
-    import mlflow.xgboost
+    from mlflow.xgboost import save_model
 
     booster = load_booster(artifact)
     columns = booster.feature_names or [f"f{n}" for n in range(booster.num_features())]
     row = pd.DataFrame(np.ones((1, len(columns))), columns=pd.Index(columns))
-    mlflow.xgboost.save_model(booster, str(folder / "model"))
+    save_model(booster, str(folder / "model"))
     body = folder / "peer.jsonl"
     body.write_text(json.dumps({"dataframe_split": row.to_dict("split")}) + "\n")
     port = free_port(_FIRST_PORT)
@@ -36,6 +37,7 @@ def mlflow_serve(artifact: Path, folder: Path) -> Iterator[tuple[str, Path]]:
             "mlflow-serve",
             [*command, *where],
             log=folder / "mlflow-serve.log",
+            env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},  # finds uvicorn
             ready=f"http://127.0.0.1:{port}/ping",
         )
         yield f"http://127.0.0.1:{port}/invocations", body
