@@ -17,6 +17,7 @@ EventKind = Literal[
     "alias_restored",  # an alias moved by hand was put back
     "drift",  # a window was judged; body: verdict, columns, reasons
     "retrain",  # a pipeline was launched because of a verdict
+    "review",  # a person did something to a case; model: its domain, key: decision id/step number
     "rules",  # a rule set decided for the first time; model: its domain, key: its digest, body: it
 ]
 

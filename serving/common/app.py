@@ -20,6 +20,7 @@ from serving.common.openapi import show_page
 from serving.common.patience import ANSWER_SECONDS, Patience
 from serving.common.problem import say_problems
 from serving.common.record_endpoints import record_routes
+from serving.common.review_endpoints import review_routes
 from serving.common.runtime import Runtime
 
 _Key = Annotated[str | None, Security(APIKeyHeader(name=HEADER, auto_error=False))]
@@ -53,6 +54,7 @@ def make_app(runtime: Runtime, answer_seconds: float = ANSWER_SECONDS) -> FastAP
     for service in runtime.services:
         guarded.include_router(service.router(runtime))
     guarded.include_router(record_routes(runtime))
+    guarded.include_router(review_routes(runtime))
     app.include_router(guarded)
     show_page(app)
     _show_metrics(app)
@@ -96,6 +98,6 @@ def _methods(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
 
 def _key_check(runtime: Runtime) -> Callable[..., Awaitable[None]]:
     async def check(request: Request, key: _Key, token: _Token) -> None:
-        caller_of(request.headers, runtime.settings.api_keys)
+        request.state.caller = caller_of(request.headers, runtime.settings.api_keys)
 
     return check

@@ -13,6 +13,7 @@ import components
 from components.common.records import Decision
 from serving.common.models import Model
 from serving.common.outcome_report import OutcomeReport
+from serving.common.review_queue import Reviewed
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -51,6 +52,8 @@ class DomainService:
     answer_again: Callable[[Decision, Model | None, Library], bytes]
     """The answer to a recorded decision, by the model that is given and the rules of that time."""
     carried: Carried | None = None
+    reviewed: Reviewed | None = None
+    """Which decisions wait for a person; none do where it is not given."""
     prepare: Callable[[Path], None] | None = None
     """Make ready what a decision needs of an artifact folder beside its scorer.
 

@@ -8,10 +8,12 @@ from time import perf_counter
 from fastapi import APIRouter, Request, Response
 
 from components.fraud import DOMAIN
+from components.fraud.decision import Answer
 from serving.common.decisions import answer_once
 from serving.common.domain import Carried, DomainService
 from serving.common.openapi import described
 from serving.common.parsing import not_in_future, parse, read_body
+from serving.common.review_queue import Reviewed
 from serving.common.runtime import Runtime
 from serving.fraud.answer import amount_of, answer_again, prepare
 from serving.fraud.draft import draft
@@ -61,6 +63,7 @@ SERVICE = DomainService(
     outcome=FraudOutcome,
     answer_again=answer_again,
     carried=Carried(RECENT, "user_id", transaction_of, remember),
+    reviewed=Reviewed((Answer.REVIEW.value,), "amount", {"genuine": False, "fraud": True}),
     prepare=prepare,
     amount_of=amount_of,
 )

@@ -158,6 +158,7 @@ TABLES: tuple[LedgerTable[Any], ...] = (
         indexes={
             "decisions_by_event": ("domain", "event_timestamp"),
             "decisions_by_model": ("model", "recorded_at"),
+            "decisions_by_decision": ("domain", "decision"),
         },
         of_person="entity_id = ?",
     ),

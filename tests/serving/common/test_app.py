@@ -177,6 +177,8 @@ def test_the_page_describes_every_endpoint_with_an_example(desk: Desk) -> None:
         "/v1/fraud/decisions",
         "/v1/outcomes",
         "/v1/decisions/{decision_id}",
+        "/v1/reviews",
+        *(f"/v1/reviews/{{decision_id}}/{step}" for step in ("claim", "release", "resolve")),
     }
     decide = described["paths"]["/v1/fraud/decisions"]["post"]
     schema = decide["requestBody"]["content"]["application/json"]["schema"]
@@ -236,10 +238,11 @@ def test_a_new_worker_knows_what_was_decided_before_it_started(desk: Desk, event
 def test_a_worker_forgets_what_the_store_holds_however_early_it_was_carried(
     desk: Desk, eventually: Any
 ) -> None:
-    recent = desk.runtime.recent["fraud"]
+    recent, place = desk.runtime.recent["fraud"], 0
     for number in range(20):
         desk.decide(transaction_id=f"t{number}")
-        Position(desk.runtime.settings.serving).write("fraud", number + 1)
+        ((place, _),) = desk.runtime.ledger.decisions_after(place, 2)
+        Position(desk.runtime.settings.serving).write("fraud", place)
     eventually(lambda: len(recent) == 0, "forgetting")
 
 
