@@ -103,6 +103,10 @@ class SqliteSide:
                 for key in keys:
                     sql = f'DELETE FROM "{table}" WHERE entity_key = ?'  # noqa: S608 - a name of ours
                     gone |= {key} if opened.execute(sql, [key]).rowcount else set()
+            opened.commit()
+            if gone:  # leave no copy behind, neither in free pages nor in the log
+                opened.execute("VACUUM")
+                opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(gone)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Commands of this layer: `serve`, `sync` and `decisions`."""
+"""Commands of this layer: `serve`, `sync`, `decisions` and `privacy`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from serving import decision_commands
+from serving import decision_commands, privacy_commands
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object when ready.")]
 
@@ -17,6 +17,7 @@ def mount(app: typer.Typer) -> None:
     app.command("serve")(_serve)
     app.command("sync", hidden=True)(_sync)
     decision_commands.mount(app)
+    privacy_commands.mount(app)
 
 
 def _serve(as_json: _Json = False) -> None:

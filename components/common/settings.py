@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     ledger_durability: Literal["disk", "process"] = "disk"
     """What an acknowledged decision survives: a power cut (`disk`), or only the end of the process
     (`process`), which spares the wait for the disk."""
+    retention_days: int | None = Field(default=None, ge=1)
+    """How long records and rows about people are kept; for ever where not given. `finloop privacy
+    expire` removes what is older."""
     pseudonym_key: SecretStr | None = None
     """Key of the user and device pseudonyms; made and kept under `home` where not given."""
     api_keys: dict[str, Digest] = Field(default_factory=dict)
