@@ -1,4 +1,4 @@
-"""kill -9 of what holds the ledger, again and again under load: what was said was written."""
+"""The service is killed again and again, or its disk is full: what was said was written."""
 
 from __future__ import annotations
 
@@ -154,3 +154,25 @@ def test_every_answer_outlives_twenty_kills(service: Service) -> None:
     with Load(service.address).client() as client:
         again = {name: client.post(DECIDE, json=load.asked[name]) for name in load.said}
     assert {name: answer.content for name, answer in again.items()} == load.said
+
+
+def test_a_full_disk_decides_nothing_and_goes_on_by_itself(service: Service) -> None:
+    with Load(service.address).client() as client:
+        first = payment(transaction_id="before")
+        await_true(lambda: client.post(DECIDE, json=first).status_code == 200, "an answer")
+        worker = service.worker()
+        assert worker is not None
+        room = worker.rlimit(psutil.RLIMIT_FSIZE)
+        log = service.settings.ledger.with_name("ledger.db-wal")
+        worker.rlimit(psutil.RLIMIT_FSIZE, (log.stat().st_size, room[1]))
+        for _ in range(3):
+            refused = client.post(DECIDE, json=payment(transaction_id="full"))
+            assert (refused.status_code, refused.json()["code"]) == (503, "ledger_unavailable")
+        assert client.post(DECIDE, json=payment(transaction_id="x", amount=-1)).status_code == 422
+        with closing(open_ledger(service.settings)) as ledger:
+            assert [one.subject_id for one in ledger.decisions()] == ["before"]
+        worker.rlimit(psutil.RLIMIT_FSIZE, room)
+        assert client.post(DECIDE, json=payment(transaction_id="full")).status_code == 200
+    with closing(open_ledger(service.settings)) as ledger:
+        assert [one.subject_id for one in ledger.decisions()] == ["before", "full"]
+        assert verify(ledger).ok
