@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     online_store: SecretStr | None = None
     """Redis that holds the online features, as `redis://[user:password@]host:port/db` (`rediss` for
     TLS), one database per installation; SQLite under `home` where not given."""
+    model_budget_ms: float | None = Field(default=None, gt=0)
+    """How long a decision waits for a model, in milliseconds; it is decided without one that takes
+    longer. No limit where not given."""
     mlflow_uri: str | None = None
     """Tracking server and registry of one's own; the embedded SQLite store where not given."""
     mlflow_port: Port = 5000

@@ -86,6 +86,13 @@ class Models:
         return self.current.fleets.get(name, Fleet())
 
     @property
+    def digests(self) -> set[str]:
+        """The digests of every version that is loaded now."""
+        fleets = self.current.fleets.values()
+        members = (one for fleet in fleets for one in (fleet.champion, fleet.challenger))
+        return {model.release.digest for model in members if model is not None}
+
+    @property
     def ready(self) -> bool:
         """Whether a manifest was read; a model may still be missing."""
         return self.current.generation >= 0

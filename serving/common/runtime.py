@@ -12,6 +12,7 @@ from components.common.errors import unavailable
 from components.common.ledger import Ledger, open_ledger
 from components.common.records import Decision
 from components.common.settings import Settings
+from serving.common.budget import Budget
 from serving.common.domain import DomainService
 from serving.common.metrics import metrics
 from serving.common.models import Model, Models
@@ -48,6 +49,7 @@ class Runtime:
         self.services = services
         self.pseudonym_key = settings.pseudonym_secret()
         self.models = Models(settings.serving, self._prepare)
+        self.budget = Budget(settings.model_budget_ms)
         self.online = OnlineFeatures(settings, open_store)
         self.recent: dict[str, Recent[Any]] = {
             service.name: Recent(service.carried.event_of)
@@ -139,6 +141,7 @@ class Runtime:
     def _follow_models(self) -> None:
         if self.models.refresh():
             metrics().generation.set(self.models.current.generation)
+            self.budget.keep(self.models.digests)
 
     def _prepare(self, model: Model) -> None:
         domain, _ = find_model(model.name)

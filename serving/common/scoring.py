@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from serving.common.arms import Arm
+from serving.common.budget import UNLIMITED, Budget, LateError
 from serving.common.models import Fleet, Model
 
 DIGITS = 9
@@ -31,17 +32,32 @@ class Scored:
     """What went wrong in the drawn arm."""
 
 
-def score(fleet: Fleet, entity_id: str, features: Mapping[str, Any]) -> Scored:
-    """The probability for an entity from the first arm that can give one."""
+LATE = "model_late"
+"""First word of the error of a model that had no answer within its budget."""
+
+
+def score(
+    fleet: Fleet, entity_id: str, features: Mapping[str, Any], budget: Budget = UNLIMITED
+) -> Scored:
+    """The probability for an entity from the first arm that can give one in time."""
     arms = fleet.arms(entity_id)
     drawn = arms[0] if arms else None
     first_error: str | None = None
     for arm, model in arms:
         try:
-            return Scored(drawn, (arm, model), probability(model, features), first_error)
+            answer = in_time(model, features, budget)
+            return Scored(drawn, (arm, model), answer, first_error)
         except ScoreError as error:
             first_error = first_error or str(error)
     return Scored(drawn, None, None, first_error)
+
+
+def in_time(model: Model, features: Mapping[str, Any], budget: Budget) -> float:
+    """`probability` within a budget; raises `ScoreError` starting with `model_late` beyond it."""
+    try:
+        return budget.call(model.release.digest, lambda: probability(model, features))
+    except LateError:
+        raise ScoreError(f"{LATE}: no answer within {budget.milliseconds:g} ms") from None
 
 
 def probability(model: Model, features: Mapping[str, Any]) -> float:

@@ -18,7 +18,7 @@ from serving.common.decisions import Draft
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Fleet, Model
 from serving.common.runtime import Runtime
-from serving.common.scoring import Scored, score
+from serving.common.scoring import LATE, Scored, score
 from serving.common.shadowing import ToScore
 from serving.fraud.answer import NO_REASONS, compose, encode, judge, rules_of
 from serving.fraud.features import VIEWS, Gathered, gather, nothing_known
@@ -35,7 +35,7 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
     """
     fleet = runtime.models.fleet(XGBOOST.name)
     gathered = look_up(runtime, payment)
-    scored = score(fleet, payment.user_id, gathered.inputs)
+    scored = score(fleet, payment.user_id, gathered.inputs, runtime.budget)
     rules = rules_of(scored.answered[1] if scored.answered else None)
     facts = Facts(
         gathered.inputs,
@@ -99,7 +99,10 @@ def look_up(runtime: Runtime, payment: Payment) -> Gathered:
 def _model_troubles(scored: Scored) -> tuple[str, ...]:
     if scored.drawn is None:
         return ("model_missing",)
-    return (f"{scored.drawn[0]}_failed",) if scored.error is not None else ()
+    arm, model = scored.drawn
+    if scored.error is None:
+        return ()
+    return (f"{model.name}_late" if scored.error.startswith(LATE) else f"{arm}_failed",)
 
 
 def _answer(
