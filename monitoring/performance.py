@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -67,17 +68,16 @@ def matured(
 
     rows = ledger.rows(
         """
-        SELECT d.version, d.arm, d.decision, d.score, o.label,
-               json_extract(d.request, '$.' || ?) AS amount
+        SELECT d.version, d.arm, d.decision, d.score, o.label, d.request
         FROM decisions d LEFT JOIN (
-            SELECT subject_id, label, max(known_at) FROM outcomes
-            WHERE domain = ? AND known_at <= ? GROUP BY subject_id
-        ) o ON o.subject_id = d.subject_id
+            SELECT subject_id, label, row_number() OVER (
+                PARTITION BY subject_id ORDER BY known_at DESC, seq DESC) AS age
+            FROM outcomes WHERE domain = ? AND known_at <= ?
+        ) o ON o.subject_id = d.subject_id AND o.age = 1
         WHERE d.domain = ? AND d.model = ? AND d.version IS NOT NULL AND d.error IS NULL
           AND d.event_timestamp <= ?
         ORDER BY d.seq
         """,
-        amount,
         domain,
         now,
         domain,
@@ -85,6 +85,8 @@ def matured(
         now - delay,
     )
     columns = ["version", "arm", "decision", "score", "label", "amount"]
+    for row in rows:
+        row["amount"] = json.loads(row.pop("request")).get(amount)
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype({"score": float, "label": "boolean", "amount": float})
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.common.settings import TELEMETRY_OFF
+from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
 os.environ.update(TELEMETRY_OFF)
@@ -23,3 +24,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = RedisServer(tmp_path_factory.mktemp("redis")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests of this process."""
+    server = PostgresServer()
+    try:
+        yield server.start()
+    finally:
+        server.remove()

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     training assumes it, so that serving, which sees the last run, knows no less."""
     ledger_file: Path | None = None
     """The ledger, where it is not the one under `home`: a sandbox shares the company's."""
+    ledger_url: SecretStr | None = None
+    """PostgreSQL that holds the ledger, as `postgresql://user:password@host:port/database`; one
+    file under `home` where not given."""
     ledger_durability: Literal["disk", "process"] = "disk"
     """What an acknowledged decision survives: a power cut (`disk`), or only the end of the process
     (`process`), which spares the wait for the disk."""
@@ -93,6 +96,14 @@ class Settings(BaseSettings):
         except (LookupError, ValueError, OSError):
             raise ValueError(f"there is no time zone {name!r}; write one as Asia/Seoul") from None
         return name
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _postgresql(cls, address: SecretStr | None) -> SecretStr | None:
+        """The address never appears in what is said: it may hold a password."""
+        if address is not None and not _names_postgresql(address.get_secret_value()):
+            raise ValueError("it must be written as postgresql://user:password@host:5432/database")
+        return address
 
     @field_validator("online_store")
     @classmethod
@@ -192,6 +203,16 @@ def load_settings() -> Settings:
         name = re.search(r'field "(\w+)"', str(error))
         which = f"FINLOOP_{name[1].upper()}" if name else "A FINLOOP_ setting"
         raise bad_input("settings", f"{which} cannot be used: it must be JSON.") from None
+
+
+def _names_postgresql(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme == "postgresql" and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+    rest = f"{parts.query}{parts.fragment}"
+    return bool(whole and re.fullmatch(r"/[^/]+", parts.path) and not rest)
 
 
 def _names_redis(address: str) -> bool:

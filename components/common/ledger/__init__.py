@@ -1,7 +1,8 @@
 """The append-only record of what was decided, what turned out, and who let what go out.
 
 The map: `book.py` the ledger itself, `tables.py` what it holds, `chain.py` why nobody can change it
-unseen, `verify.py` looks whether somebody did, `sqlite.py` where it is kept, `older.py` takes up
+unseen, `verify.py` looks whether somebody did, `sqlite.py` and
+`postgres.py` where it is kept, `older.py` takes up
 files of an older layout.
 """
 

@@ -9,8 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.common.ledger.sqlite import Durability, SqliteStore
-from components.common.ledger.store import Store
+from pydantic import SecretStr
+
+from components.common.ledger.postgres import PostgresStore
+from components.common.ledger.sqlite import SqliteStore
+from components.common.ledger.store import Durability, Store
 from components.common.ledger.tables import table_of, utc_text
 from components.common.ledger.writing import Writing
 from components.common.records import Decision, Event, EventKind, Outcome, Record, Shadow
@@ -22,13 +25,16 @@ R = TypeVar("R", bound=Record)
 class Ledger:
     """The append-only record. Safe to share between threads and processes.
 
+    `where` is a file, or the address of a PostgreSQL database.
     `patience` is how many seconds it waits for another writer before it gives up; `durability`
     says what a written record survives: `disk` a power cut, `process` the end of the process.
     """
 
-    def __init__(self, path: Path, patience: float = 30.0, durability: Durability = "disk") -> None:
+    def __init__(
+        self, where: Path | SecretStr, patience: float = 30.0, durability: Durability = "disk"
+    ) -> None:
         self._lock = threading.Lock()
-        self._store: Store = SqliteStore(path, patience, durability)
+        self._store: Store = open_store(where, patience, durability)
 
     def close(self) -> None:
         """Close the file; the ledger cannot be used afterwards."""
@@ -112,11 +118,19 @@ class Ledger:
             return self._store.rows(sql, bound)
 
 
+def open_store(where: Path | SecretStr, patience: float, durability: Durability) -> Store:
+    """The database behind a ledger."""
+    if isinstance(where, SecretStr):
+        return PostgresStore(where.get_secret_value(), patience, durability)
+    return SqliteStore(where, patience, durability)
+
+
 def open_ledger(settings: Settings, patience: float = 30.0) -> Ledger:
     """The ledger of an installation."""
-    return Ledger(settings.ledger, patience, settings.ledger_durability)
+    where = settings.ledger_url or settings.ledger
+    return Ledger(where, patience, settings.ledger_durability)
 
 
 def has_ledger(settings: Settings) -> bool:
-    """Whether anything was ever recorded there."""
-    return settings.ledger.exists()
+    """Whether anything may have been recorded there."""
+    return settings.ledger_url is not None or settings.ledger.exists()

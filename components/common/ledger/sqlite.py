@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from components.common.ledger import older
 from components.common.ledger.schema import REFUSED, Dialect, indexes, tables
-from components.common.ledger.store import busy, out_of_order
+from components.common.ledger.store import Durability, busy, out_of_order
 from components.common.ledger.tables import TABLES
 
 SQLITE = Dialect(
@@ -22,7 +22,6 @@ SQLITE = Dialect(
 _SYNCHRONOUS = {"disk": "FULL", "process": "NORMAL"}
 """FULL syncs the log before a commit returns; NORMAL leaves it to the system's cache, which a
 killed process does not take along and a power cut does."""
-Durability = Literal["disk", "process"]
 
 
 class SqliteStore:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from components.common.errors import FinloopError, unavailable
+
+Durability = Literal["disk", "process"]
 
 
 class Store(Protocol):

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from components.common.ledger import Ledger
 from components.common.records import Decision
+from tests.postgres_server import PostgresServer
 
 WHEN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -45,8 +47,26 @@ def decision() -> Callable[..., Decision]:
     return make_decision
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | SecretStr:
+    """An empty place for a ledger, of either kind."""
+    if request.param == "sqlite":
+        return tmp_path / "ledger.db"
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    server.empty()
+    return server.address()
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(where: Path | SecretStr) -> Iterator[Ledger]:
+    opened = Ledger(where)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def file_ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger in a file, for what only a file can suffer."""
     opened = Ledger(tmp_path / "ledger.db")
     yield opened
     opened.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,9 +13,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
+from pydantic import SecretStr
 
 from components.common.errors import Exit, FinloopError
 from components.common.ledger import Ledger, canonical_json, open_ledger
+from components.common.ledger.book import open_store
 from components.common.ledger.verify import verify
 from components.common.records import Event, Outcome, Shadow
 from components.common.settings import Settings
@@ -82,13 +83,14 @@ def test_a_follower_that_keeps_its_position_misses_nothing(ledger: Ledger) -> No
 @pytest.mark.parametrize("table", ["decisions", "shadows", "outcomes", "events"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET seq = seq + 1", "DELETE FROM {}"])
 def test_nothing_written_can_be_changed_or_removed(
-    ledger: Ledger, tmp_path: Path, table: str, change: str
+    ledger: Ledger, where: Path | SecretStr, table: str, change: str
 ) -> None:
     ledger.append([decision(1), SHADOW, OUTCOME, EVENT])
-    other_program = sqlite3.connect(tmp_path / "ledger.db")
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with (
+        closing(open_store(where, 30.0, "disk")) as other_program,
+        pytest.raises(Exception, match="append-only"),
+    ):
         other_program.execute(change.format(table))
-    other_program.close()
     assert ledger.rows(f"SELECT count(*) AS n FROM {table}") == [{"n": 1}]  # noqa: S608
 
 
@@ -112,19 +114,19 @@ def test_an_interruption_between_two_records_writes_neither(ledger: Ledger) -> N
 
 
 def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(
-    ledger: Ledger, tmp_path: Path
+    file_ledger: Ledger, tmp_path: Path
 ) -> None:
-    ledger.append([decision(0)])
-    (pages,) = ledger.rows("PRAGMA page_count")
-    ledger.rows(f"PRAGMA max_page_count = {pages['page_count'] + 2}")
+    file_ledger.append([decision(0)])
+    (pages,) = file_ledger.rows("PRAGMA page_count")
+    file_ledger.rows(f"PRAGMA max_page_count = {pages['page_count'] + 2}")
     batch = [decision(number, features="x" * 2000) for number in range(1, 50)]
     with pytest.raises(FinloopError, match="see that its disk has room") as raised:
-        ledger.append(batch)
+        file_ledger.append(batch)
     assert (raised.value.code, raised.value.http_status) == ("ledger_unavailable", 503)
     assert raised.value.exit_status == Exit.UNAVAILABLE
-    assert list(ledger.decisions()) == [decision(0)]
-    ledger.rows("PRAGMA max_page_count = 1000000")
-    assert all(ledger.append(batch)), "it goes on once there is room"
+    assert list(file_ledger.decisions()) == [decision(0)]
+    file_ledger.rows("PRAGMA max_page_count = 1000000")
+    assert all(file_ledger.append(batch)), "it goes on once there is room"
 
 
 def test_a_file_that_is_no_ledger_is_one_sentence(tmp_path: Path) -> None:
@@ -139,13 +141,12 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         Ledger(tmp_path / "file" / "ledger.db")
 
 
-def test_readers_are_not_held_up_by_an_open_transaction(ledger: Ledger, tmp_path: Path) -> None:
+def test_readers_are_not_held_up_by_an_open_transaction(
+    ledger: Ledger, where: Path | SecretStr
+) -> None:
     ledger.append([decision(1)])
-    writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    assert ledger.decision("d1") == decision(1)
-    writer.execute("ROLLBACK")
-    writer.close()
+    with closing(open_store(where, 30.0, "disk")) as writer, writer.writing():
+        assert ledger.decision("d1") == decision(1)
 
 
 def test_threads_share_one_ledger(ledger: Ledger) -> None:
@@ -167,22 +168,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from components.common.ledger import Ledger
 from components.common.records import Event
-path, start = Path(sys.argv[1]), int(sys.argv[2])
-ledger = Ledger(path)
+from pydantic import SecretStr
+place, start = sys.argv[1], int(sys.argv[2])
+ledger = Ledger(SecretStr(place) if place.startswith("postgresql:") else Path(place))
 mine = [Event("drift", "m", str(start + n), "a", datetime.now(UTC)) for n in range(40)]
 shared = [Event("retrain", "m", str(n), "a", datetime.now(UTC)) for n in range(40)]
 print(sum(ledger.append([a, b])[1] for a, b in zip(mine, shared)))
 """
 
 
-def test_processes_share_one_file_from_its_first_moment(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    argv = [sys.executable, "-c", _WRITER, str(path)]
+def test_processes_share_one_ledger_from_its_first_moment(where: Path | SecretStr) -> None:
+    argv = [sys.executable, "-c", _WRITER, _spelled(where)]
     running = [
         subprocess.Popen([*argv, str(100 * number)], stdout=subprocess.PIPE) for number in range(4)
     ]
     won = [int(process.communicate(timeout=60)[0]) for process in running]
-    ledger = Ledger(path)
+    ledger = Ledger(where)
     assert len(ledger.events("drift")) == 160
     assert len(ledger.events("retrain")) == 40
     assert sum(won) == 40, "each shared event was new for exactly one of them"
@@ -206,9 +207,12 @@ _ACKNOWLEDGED = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from pydantic import SecretStr
 from components.common.ledger import Ledger
 from components.common.records import Event
-ledger = Ledger(Path(sys.argv[1]), durability=sys.argv[2])
+place = sys.argv[1]
+place = SecretStr(place) if place.startswith("postgresql:") else Path(place)
+ledger = Ledger(place, durability=sys.argv[2])
 for number in range(50):
     ledger.append([Event("drift", "m", str(number), "a", datetime.now(UTC))])
 os.kill(os.getpid(), signal.SIGKILL)
@@ -216,10 +220,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("durability", ["disk", "process"])
-def test_what_was_written_outlives_a_killed_process(tmp_path: Path, durability: str) -> None:
-    path = tmp_path / "ledger.db"
-    argv = [sys.executable, "-c", _ACKNOWLEDGED, str(path), durability]
+def test_what_was_written_outlives_a_killed_process(
+    where: Path | SecretStr, durability: str
+) -> None:
+    argv = [sys.executable, "-c", _ACKNOWLEDGED, _spelled(where), durability]
     assert subprocess.run(argv, check=False, timeout=60).returncode == -signal.SIGKILL
-    with closing(Ledger(path)) as left:
+    with closing(Ledger(where)) as left:
         assert len(left.events()) == 50
         assert verify(left).ok
+
+
+def _spelled(where: Path | SecretStr) -> str:
+    return where.get_secret_value() if isinstance(where, SecretStr) else str(where)
