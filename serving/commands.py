@@ -1,4 +1,4 @@
-"""Commands of this layer: `serve`, `sync`, `decisions` and `privacy`."""
+"""Commands of this layer: `serve`, `sync`, `decisions`, `privacy` and `reviews`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from serving import decision_commands, privacy_commands
+from serving import decision_commands, privacy_commands, review_commands
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object when ready.")]
 
@@ -18,6 +18,7 @@ def mount(app: typer.Typer) -> None:
     app.command("sync", hidden=True)(_sync)
     decision_commands.mount(app)
     privacy_commands.mount(app)
+    review_commands.mount(app)
 
 
 def _serve(as_json: _Json = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Literal
@@ -12,26 +11,23 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.common.errors import FinloopError
-from components.common.ledger import Ledger
 from components.common.records import Event
 from serving.common.openapi import described
 from serving.common.parsing import parse, read_body
 from serving.common.problem import responses
 from serving.common.review_queue import (
+    Act,
     Case,
     ReviewQueue,
     Wanted,
+    act,
     claim,
     open_cases,
-    record_step,
     release,
     resolve,
     sort_key,
 )
 from serving.common.runtime import Runtime
-
-Act = Callable[[Case, datetime], Event | None]
-"""What somebody wants to do to a case, as an event; none where nothing is left to do."""
 
 
 class ReviewCase(BaseModel):
@@ -84,8 +80,8 @@ def review_routes(runtime: Runtime) -> APIRouter:
         kinds = {one.name: one.reviewed for one in runtime.services if one.reviewed is not None}
         return ReviewQueue(runtime.ledger, kinds)
 
-    async def act(decision_id: str, step: Act) -> ReviewCase:
-        case = await asyncio.to_thread(_act, queue(), runtime.recorder.ledger, decision_id, step)
+    async def do(decision_id: str, step: Act) -> ReviewCase:
+        case = await asyncio.to_thread(act, queue(), runtime.recorder.ledger, decision_id, step)
         return _shown(case)
 
     @routes.get("", summary="List open cases", responses=responses(401, 422, 503, 504))
@@ -113,7 +109,7 @@ def review_routes(runtime: Runtime) -> APIRouter:
     async def claimed(decision_id: str, request: Request) -> ReviewCase:
         """Hold a case for half an hour, so that nobody else works on it; again to prolong it."""
         caller: str = request.state.caller
-        return await act(decision_id, lambda case, now: claim(case, caller, now))
+        return await do(decision_id, lambda case, now: claim(case, caller, now))
 
     @routes.post(
         "/{decision_id}/release",
@@ -123,7 +119,7 @@ def review_routes(runtime: Runtime) -> APIRouter:
     async def released(decision_id: str, request: Request) -> ReviewCase:
         """Let somebody else take a case that you hold."""
         caller: str = request.state.caller
-        return await act(decision_id, lambda case, now: release(case, caller, now))
+        return await do(decision_id, lambda case, now: release(case, caller, now))
 
     @routes.post(
         "/{decision_id}/resolve",
@@ -143,29 +139,12 @@ def review_routes(runtime: Runtime) -> APIRouter:
         found = parse(Resolution, await read_body(request))
 
         def step(case: Case, now: datetime) -> Event | None:
-            _check_outcome(found.outcome, queue(), case)
+            queue().check_outcome(case, found.outcome)
             return resolve(case, caller, now, found.outcome, found.note)
 
-        return await act(decision_id, step)
+        return await do(decision_id, step)
 
     return routes
-
-
-def _act(queue: ReviewQueue, writing: Ledger, decision_id: str, step: Act) -> Case:
-    """Do something to a case; look again where somebody else was quicker."""
-    while True:
-        case = queue.find(decision_id)
-        event = step(case, datetime.now(UTC))
-        if event is None or record_step(writing, queue.records(case, event)):
-            return queue.find(decision_id)
-
-
-def _check_outcome(outcome: str, queue: ReviewQueue, case: Case) -> None:
-    known = queue.domains[case.domain].outcomes
-    if outcome not in known:
-        raise FinloopError(
-            "unknown_outcome", f"outcome must be one of: {', '.join(known)}.", http_status=422
-        )
 
 
 def _page(found: list[Case], sort: str, limit: int, after: str | None) -> ReviewPage:

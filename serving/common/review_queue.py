@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -97,6 +97,14 @@ class ReviewQueue:
             "No case of that id waits for a person; take a decision_id of GET /v1/reviews.",
             http_status=404,
         )
+
+    def check_outcome(self, case: Case, outcome: str) -> None:
+        """Refuse what cannot be found in a case of its domain (422)."""
+        known = self.domains[case.domain].outcomes
+        if outcome not in known:
+            raise FinloopError(
+                "unknown_outcome", f"outcome must be one of: {', '.join(known)}.", http_status=422
+            )
 
     def records(self, case: Case, event: Event) -> tuple[Record, ...]:
         """What an event puts into the ledger: a resolution is an outcome as well."""
@@ -206,6 +214,19 @@ def _event(case: Case, actor: str, now: datetime, step: Step, **more: Any) -> Ev
     key = f"{case.decision_id}/{case.steps + 1}"
     moment = now.astimezone(UTC)
     return Event("review", case.domain, key, actor, moment, body={"step": step, **more})
+
+
+Act = Callable[[Case, datetime], Event | None]
+"""What somebody wants to do to a case, as an event; none where nothing is left to do."""
+
+
+def act(queue: ReviewQueue, writing: Ledger, decision_id: str, step: Act) -> Case:
+    """Do something to a case; look again where somebody else was quicker."""
+    while True:
+        case = queue.find(decision_id)
+        event = step(case, datetime.now(UTC))
+        if event is None or record_step(writing, queue.records(case, event)):
+            return queue.find(decision_id)
 
 
 def record_step(ledger: Ledger, records: Sequence[Record]) -> bool:
