@@ -55,7 +55,7 @@ class ProviderRows:
 
     def _fetch(self, view: FeatureView, key: str) -> Found:
         ((moment, values),) = self._provider.online_read(
-            self._store.config, view, [_entity(view, key)]
+            self._store.config, view, [_entity(view.join_keys[0], key)]
         )
         return moment, {name: _python(value) for name, value in (values or {}).items()}
 
@@ -64,6 +64,7 @@ class ProviderRows:
 class _Columns:
     """Where Feast keeps a view within the hash of its entity."""
 
+    join_key: str
     names: tuple[str, ...]
     fields: tuple[bytes, ...]
     """A field for each name, then the one of the event timestamp."""
@@ -79,7 +80,6 @@ class RedisRows:
     def __init__(self, store: FeatureStore, views: dict[str, FeatureView], address: str) -> None:
         from redis import ConnectionPool
 
-        self._views = views
         self._version = store.config.entity_key_serialization_version
         self._project = store.project.encode()
         self._columns = {name: _columns(view) for name, view in views.items()}
@@ -89,12 +89,12 @@ class RedisRows:
         self._lock = threading.Lock()
 
     def read(self, wanted: Sequence[tuple[str, str]]) -> list[Found]:
-        asked: dict[bytes, list[int]] = {}
+        asked: dict[tuple[str, str], list[int]] = {}
         for place, (name, key) in enumerate(wanted):
-            asked.setdefault(self._hash(self._views[name], key), []).append(place)
+            asked.setdefault((self._columns[name].join_key, key), []).append(place)
         commands = [
-            (b"HMGET", key, *(f for at in places for f in self._columns[wanted[at][0]].fields))
-            for key, places in asked.items()
+            (b"HMGET", self._hash(*entity), *self._fields(wanted, places))
+            for entity, places in asked.items()
         ]
         found: dict[int, Found] = {}
         for places, answer in zip(asked.values(), self._ask(commands), strict=True):
@@ -108,10 +108,16 @@ class RedisRows:
     def knock(self) -> None:
         self._ask([(b"PING",)])
 
-    def _hash(self, view: FeatureView, key: str) -> bytes:
+    def _fields(self, wanted: Sequence[tuple[str, str]], places: Sequence[int]) -> list[bytes]:
+        fields: list[bytes] = []
+        for at in places:
+            fields += self._columns[wanted[at][0]].fields
+        return fields
+
+    def _hash(self, join_key: str, key: str) -> bytes:
         from feast.infra.key_encoding_utils import serialize_entity_key
 
-        return serialize_entity_key(_entity(view, key), self._version) + self._project
+        return serialize_entity_key(_entity(join_key, key), self._version) + self._project
 
     def _ask(self, commands: Sequence[tuple[bytes, ...]]) -> list[Any]:
         """The answers to commands; a connection that was lost meanwhile is made anew, once."""
@@ -153,7 +159,9 @@ def _columns(view: FeatureView) -> _Columns:
 
     names = tuple(feature.name for feature in view.features)
     stamp = f"_ts:{view.name}".encode()
-    return _Columns(names, (*(_mmh3(f"{view.name}:{name}") for name in names), stamp))
+    return _Columns(
+        view.join_keys[0], names, (*(_mmh3(f"{view.name}:{name}") for name in names), stamp)
+    )
 
 
 def _row(names: tuple[str, ...], kept: Sequence[bytes | None]) -> Found:
@@ -175,11 +183,11 @@ def _moment(stamp: bytes) -> datetime:
     return _EPOCH + timedelta(seconds=read.seconds, microseconds=read.nanos // 1000)
 
 
-def _entity(view: FeatureView, key: str) -> Any:
+def _entity(join_key: str, key: str) -> Any:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
 
-    return EntityKey(join_keys=view.join_keys[:1], entity_values=[Value(string_val=key)])
+    return EntityKey(join_keys=[join_key], entity_values=[Value(string_val=key)])
 
 
 def _python(value: Any) -> Any:
