@@ -38,6 +38,7 @@ bench: $(READY)  ## every measured claim, as JSON
 	$(BIN)/finloop bench features --json
 	$(BIN)/finloop bench handbook --json $(if $(DATA),--data $(DATA))
 	$(BIN)/finloop bench parity --json $(if $(DATA),--data $(DATA))
+	$(BIN)/finloop bench serving --json
 
 lock: $(READY)  ## resolve the ranges of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
