@@ -90,9 +90,18 @@ def test_a_null_says_that_little_is_known() -> None:
 
 
 def test_faint_pushes_and_more_than_the_limit_are_left_out() -> None:
-    assert _codes(amount=(9.0, 1.0), hour=(3.0, 0.01)) == ["AMOUNT_LEVEL"]
-    many = dict.fromkeys(MODEL_INPUT, (1.0, 1.0))
-    assert len(_codes(**many)) == LIMIT
+    assert _codes(amount=(9.0, 1.0), hour=(3.0, 0.2)) == ["AMOUNT_LEVEL"]
+    assert _codes(amount=(9.0, 1.0), hour=(3.0, 0.3)) == ["AMOUNT_LEVEL", "PAYMENT_TIME"]
+    alike = ("amount", "hour", "new_merchant", "new_device", "merchant_frauds_7d")
+    assert len(_codes(**dict.fromkeys(alike, (1.0, 1.0)))) == LIMIT
+
+
+def test_the_strongest_is_told_where_all_of_them_are_faint() -> None:
+    pushes = {"amount_zscore_last_64": (1.0, 1.1)} | dict.fromkeys(
+        ("amount", "hour", "new_merchant", "new_device", "merchant_frauds_7d", "speed_kmh"),
+        (1.0, 1.0),
+    )
+    assert _codes(**pushes) == ["AMOUNT_UNUSUAL"]
 
 
 def test_an_input_without_a_reason_is_passed_over() -> None:
