@@ -16,13 +16,14 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper
 
-from components.common.ledger import Ledger, canonical_json
+from components.common.ledger import Ledger, canonical_json, open_ledger
 from components.common.records import Decision, Outcome, Shadow
 from components.common.registration import RunFacts
 from components.common.registry import ModelVersion, Registry
 from components.common.settings import TELEMETRY_OFF, Settings
 from components.common.verdict import Verdict
 from components.fraud import XGBOOST
+from tests.postgres_server import PostgresServer
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 MODEL = "fraud-xgboost"
@@ -42,6 +43,18 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def ledger(settings: Settings) -> Iterator[Ledger]:
     opened = Ledger(settings.ledger)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_ledger(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Ledger]:
+    """A ledger in either database, for what asks it in SQL of its own."""
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server.empty()
+        settings = settings.model_copy(update={"ledger_url": server.address()})
+    opened = open_ledger(settings)
     yield opened
     opened.close()
 

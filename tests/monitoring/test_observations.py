@@ -26,6 +26,12 @@ def _observe(ledger: Ledger, stage: Stage = Stage.SHADOW) -> Observations:
     return observe(ledger, MODEL, "2", "1", stage, NOW, RULES, ("DECLINE",))
 
 
+@pytest.fixture
+def ledger(either_ledger: Ledger) -> Ledger:
+    """What these queries say, they say in both databases."""
+    return either_ledger
+
+
 def test_in_shadow_the_answers_are_shadow_scores(
     ledger: Ledger, decided: Callable[..., Decision], shadowed: Callable[..., Shadow]
 ) -> None:

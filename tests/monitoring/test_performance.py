@@ -33,6 +33,12 @@ GOOD = [
 ]
 
 
+@pytest.fixture
+def ledger(either_ledger: Ledger) -> Ledger:
+    """What these queries say, they say in both databases."""
+    return either_ledger
+
+
 def test_metrics_and_money_of_a_version() -> None:
     (performance,) = assess(_frame(GOOD), RULES)
 

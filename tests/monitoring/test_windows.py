@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from components.common.ledger import Ledger
 from components.common.records import Decision
 from monitoring.windows import Window, decisions_in, first_event, windows_between
@@ -12,6 +14,12 @@ from monitoring.windows import Window, decisions_in, first_event, windows_betwee
 MODEL = "fraud-xgboost"
 START = datetime(2025, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ledger(either_ledger: Ledger) -> Ledger:
+    """What these queries say, they say in both databases."""
+    return either_ledger
 
 
 def test_windows_are_whole_local_days() -> None:
