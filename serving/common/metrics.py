@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from components.common.records import Decision
@@ -40,9 +41,17 @@ class Metrics:
             self.errors.labels(decision.domain, decision.model, version, kind).inc()
 
 
-@cache
+_making = Lock()
+
+
 def metrics() -> Metrics:
     """The metrics, made at first use: BentoML sets the folder that workers share before that."""
+    with _making:  # the first request and the first look at the manifest may come at one moment
+        return _made()
+
+
+@cache
+def _made() -> Metrics:
     from prometheus_client import Counter, Gauge, Histogram
 
     return Metrics(
