@@ -1,7 +1,7 @@
 """Rows of people removed from every file below home: lake, quarantine, features, pipeline runs.
 
 A row is a person's where a column that names people, or what people did, holds one of their ids.
-Sealed artifacts of models have no such columns; a test of each model holds that.
+Sealed artifacts of models have no such columns: they hold model inputs and scores.
 """
 
 from __future__ import annotations
