@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from feast import FeatureService, FeatureView
 
@@ -33,8 +33,7 @@ def services(folder: Path) -> list[FeatureService]:
 
 def _histories(folder: Path) -> list[FeatureView]:
     """`History` as columns; `tuple[float | None, ...]` is kept as a list of floats."""
-    items = {name: get_args(hint)[0] for name, hint in get_type_hints(History).items()}
-    items = {name: (get_args(item) or (item,))[0] for name, item in items.items()}
+    items = {name: _innermost(hint) for name, hint in get_type_hints(History).items()}
     known, served = (
         f"A user's last {K} payments",
         f"A user's last {K} payments that were decided here",
@@ -51,3 +50,10 @@ def _histories(folder: Path) -> list[FeatureView]:
             by_service=True,
         ),
     ]
+
+
+def _innermost(hint: Any) -> type:
+    """What a column holds, under tuples and options: `tuple[tuple[float | None, ...], ...]` is a
+    flat list of floats."""
+    inner = get_args(hint)
+    return _innermost(inner[0]) if inner else hint

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from components.fraud.sequence_steps import STEP, STEPS
+
 T = TypeVar("T")
+Step = tuple[float | None, ...]
+"""Values of `STEP` as they were when the payment was made."""
 
 K = 64
 """Payments that are remembered per user, online and offline."""
@@ -18,6 +22,7 @@ fell out again among them."""
 POSITION = "position"
 """Column beside a history that the service writes: the ledger position it is counted up to."""
 
+_NOTHING: Step = (None,) * len(STEP)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -34,6 +39,8 @@ class Transaction:
     device_id: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    step: Step | None = None
+    """What was known of it when it was made; None where nobody computed it."""
 
     @property
     def timestamp(self) -> int:
@@ -52,6 +59,8 @@ class History:
     device_ids: tuple[str | None, ...] = ()
     latitudes: tuple[float | None, ...] = ()
     longitudes: tuple[float | None, ...] = ()
+    steps: tuple[Step | None, ...] = ()
+    """The store keeps those of the last `STEPS` payments."""
 
     def __len__(self) -> int:
         return len(self.timestamps)
@@ -69,6 +78,7 @@ class History:
             _put(self.device_ids, place, transaction.device_id),
             _put(self.latitudes, place, transaction.latitude),
             _put(self.longitudes, place, transaction.longitude),
+            _put(self.steps, place, transaction.step),
         )
 
     def before(self, transaction: Transaction) -> History:
@@ -84,7 +94,16 @@ class History:
             self.device_ids[:place],
             self.latitudes[:place],
             self.longitudes[:place],
+            self.steps[:place],
         )
+
+    def past(self) -> dict[str, list[float | None]]:
+        """Each feature of `STEP` over the last `STEPS` payments, newest first; null where unknown.
+
+        Shorter lists where the history is shorter.
+        """
+        newest = [step or _NOTHING for step in self.steps[: -STEPS - 1 : -1]]
+        return {name: [step[place] for step in newest] for place, name in enumerate(STEP)}
 
     def to_columns(self) -> dict[str, list[Any]]:
         """The lists as the feature store keeps them: "" for no device, NaN for no place.
@@ -99,6 +118,11 @@ class History:
             "device_ids": [device or "" for device in self.device_ids],
             "latitudes": [math.nan if value is None else value for value in self.latitudes],
             "longitudes": [math.nan if value is None else value for value in self.longitudes],
+            "steps": [
+                math.nan if value is None else value
+                for step in self.steps[-STEPS:]
+                for value in step or _NOTHING
+            ],
         }
 
     @staticmethod
@@ -117,6 +141,7 @@ class History:
             device_ids=tuple([device or None for device in _values(columns, "device_ids")]),
             latitudes=tuple([_known(value) for value in _values(columns, "latitudes")]),
             longitudes=tuple([_known(value) for value in _values(columns, "longitudes")]),
+            steps=_steps(columns),
         )
 
     def _before(self, transaction: Transaction) -> int:
@@ -134,6 +159,25 @@ def _put(column: tuple[T, ...], place: int, value: T) -> tuple[T, ...]:
 def _values(columns: Mapping[str, Any], name: str) -> Sequence[Any]:
     column = columns[name]
     return column.tolist() if hasattr(column, "tolist") else column
+
+
+def step_of(known: Mapping[str, float | None]) -> Step | None:
+    """What is kept of a payment's features for the payments after it; None where none is known."""
+    step = tuple([known.get(name) for name in STEP])
+    return None if step == _NOTHING else step
+
+
+def _steps(columns: Mapping[str, Any]) -> tuple[Step | None, ...]:
+    """Steps of the newest payments, none of the older ones."""
+    count = len(_values(columns, "timestamps"))
+    flat = [] if columns.get("steps") is None else _values(columns, "steps")
+    known = [_step(flat[start : start + len(STEP)]) for start in range(0, len(flat), len(STEP))]
+    return (*[None] * (count - len(known)), *known)
+
+
+def _step(values: Sequence[float]) -> Step | None:
+    known = tuple([_known(value) for value in values])
+    return None if known == _NOTHING else known
 
 
 def _known(value: float | None) -> float | None:

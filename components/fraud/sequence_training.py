@@ -9,8 +9,8 @@ from components.common.frame import Frame, read_frame
 from components.common.training_data import CALIBRATION, TEST, TRAIN
 from components.common.verdict import Verdict
 from components.fraud import LABEL, LSTM
-from components.fraud.features.remembered import REMEMBERED
 from components.fraud.sequence import Sequence, SequenceConfig
+from components.fraud.sequence_steps import STEP
 from components.fraud.training import Made, judge_artifact
 
 
@@ -22,14 +22,14 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     rows, chosen = read_frame(frame), SequenceConfig.model_validate_json(config)
     model = _fit(chosen, rows)
     model.export(out)
-    expected = model.predict_sequences(rows.sequences(REMEMBERED, TEST))
+    expected = model.predict_sequences(rows.sequences(STEP, TEST))
     return judge_artifact(LSTM, rows, out, Made(chosen.model_dump(), expected))
 
 
 def _fit(config: SequenceConfig, rows: Frame) -> Sequence:
     """Fitted on sequences gathered by number: no row is copied for the rows after it."""
     train, later = (
-        (rows.sequences(REMEMBERED, split), rows.rows[LABEL][rows.mask(split)].astype(bool))
+        (rows.sequences(STEP, split), rows.rows[LABEL][rows.mask(split)].astype(bool))
         for split in (TRAIN, CALIBRATION)
     )
-    return Sequence(config).fit_sequences(REMEMBERED, *train, calibration=later)
+    return Sequence(config).fit_sequences(STEP, *train, calibration=later)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from components.common.lags import flatten
 from components.common.ledger import canonical_json
 from components.common.records import Decision
 from serving.common.arms import Arm
@@ -55,6 +56,13 @@ class Facts:
     rules: str | None = None
     """Digest of the rule set that was looked at; the ledger keeps its text as an event."""
     history: KnownHistory = UNKNOWN
+    past: dict[str, list[float | None]] = field(default_factory=dict)
+    """Features of the entity's events before, newest first, where a model looks at them."""
+
+    @property
+    def features(self) -> dict[str, float | None]:
+        """Everything that a model may ask for by name."""
+        return {**self.inputs, **flatten(self.past)}
 
     def text(self) -> str:
         """Canonical JSON, as the ledger keeps it in `Decision.features`."""
@@ -67,6 +75,7 @@ class Facts:
                 "model": model,
                 "rules": self.rules,
                 "history": asdict(self.history),
+                "past": self.past,
             }
         )
 
@@ -83,4 +92,5 @@ class Facts:
             model,
             kept.get("rules"),
             history,
+            kept.get("past", {}),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from components.common.records import Decision
 from components.fraud.features import MODEL_INPUT, live_features
-from components.fraud.history import POSITION, REMEMBERED, History, K, Transaction
+from components.fraud.history import POSITION, REMEMBERED, History, K, Transaction, step_of
 from serving.common.facts import UNKNOWN, KnownHistory
 from serving.common.online_features import ViewRow
 from serving.common.recent import Lately
@@ -37,6 +37,8 @@ class Gathered:
     """Stable names of what was missing."""
     history: KnownHistory = UNKNOWN
     """Which history of the user this was made from."""
+    past: dict[str, list[float | None]] = field(default_factory=dict)
+    """Features of the user's payments before, newest first."""
 
 
 def gather(
@@ -55,6 +57,7 @@ def gather(
         ages={view: rows[view].age_seconds for view in (*DAILY, HISTORY)},
         degraded=tuple(_troubles(rows, history)),
         history=KnownHistory(sequence(rows, decided), _age(payment, history)),
+        past=history.past(),
     )
 
 
@@ -94,8 +97,11 @@ def recall(rows: Mapping[str, ViewRow], decided: Iterable[Transaction]) -> Histo
 
 def merge(histories: Iterable[History], payments: Iterable[Transaction]) -> History:
     """One history of histories and payments: each payment once, in order, the last K of them."""
-    known = {row[1]: row for history in histories for row in zip(*_columns(history), strict=True)}
-    known |= {payment.transaction_id: _row(payment) for payment in payments}
+    known: dict[str, tuple[Any, ...]] = {}
+    stored = (row for history in histories for row in zip(*_columns(history), strict=True))
+    for row in (*stored, *map(_row, payments)):
+        if row[-1] is not None or row[1] not in known:  # a step is kept of the newest ones only
+            known[row[1]] = row
     last = sorted(known.values(), key=lambda row: row[:2])[-K:]
     return History(*zip(*last, strict=True)) if last else History()
 
@@ -114,6 +120,7 @@ def _row(payment: Transaction) -> tuple[Any, ...]:
         payment.device_id,
         payment.latitude,
         payment.longitude,
+        payment.step,
     )
 
 
@@ -132,8 +139,9 @@ def _plain(value: Any) -> float | None:
 
 
 def transaction_of(decision: Decision) -> Transaction:
-    """The payment that a recorded decision was about."""
+    """The payment that a recorded decision was about, and what was known of it."""
     asked = json.loads(decision.request)
+    known = json.loads(decision.features)["inputs"]
     return Transaction(
         transaction_id=decision.subject_id,
         event_timestamp=decision.event_timestamp,
@@ -143,6 +151,7 @@ def transaction_of(decision: Decision) -> Transaction:
         device_id=asked["device_id"],
         latitude=asked["latitude"],
         longitude=asked["longitude"],
+        step=step_of(known),
     )
 
 

@@ -50,5 +50,6 @@ def build_feature_tables(
     paths[USER_HISTORY] = out / f"{USER_HISTORY}.parquet"
     for table, pieces in tables.items():
         write_features(table, pieces, paths[table.name])
-    write_user_history(past.payments, paths[USER_HISTORY])
+    read = {table.name: paths[table.name] for table in (FRAUD_TRANSACTION, FRAUD_MERCHANT_DAILY)}
+    write_user_history(past.payments, read, paths[USER_HISTORY])
     return paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from components.fraud.features import FRAUD_TRANSACTION, build_feature_tables, live_features
 from components.fraud.history import REMEMBERED, History, Transaction
+from components.fraud.sequence_steps import STEP, STEPS
 from tests.components.fraud.features.streams import (
     STREAMS,
     ZONES,
@@ -70,7 +72,9 @@ def test_600_random_streams_are_the_same_in_both_engines(streams: list[Stream], 
             assert differences(offline[transaction_id], live) == []
         if transactions:
             state = states[transactions[0].user_id]
-            assert History.from_columns(state) == last(transactions)
+            kept = History.from_columns(state)
+            assert replace(kept, steps=last(transactions).steps) == last(transactions)
+            assert live_steps(kept) == wanted_steps(transactions, offline)
             assert state[REMEMBERED] == len(transactions)
 
 
@@ -80,6 +84,22 @@ def last(transactions: list[Transaction]) -> History:
     for transaction in transactions:
         history = history.append(transaction)
     return history
+
+
+def live_steps(history: History) -> list[list[float | None]]:
+    """Live features of the newest payments, oldest first."""
+    return [step_values(dict(zip(STEP, step, strict=True))) for step in history.steps if step]
+
+
+def wanted_steps(
+    transactions: list[Transaction], offline: dict[str, dict[str, float | None]]
+) -> list[list[float | None]]:
+    newest = in_order(transactions)[-STEPS:]
+    return [step_values(offline[one.transaction_id]) for one in newest]
+
+
+def step_values(known: dict[str, float | None]) -> list[float | None]:
+    return [known[name] for name in STEP if name in FRAUD_TRANSACTION.names]
 
 
 def test_a_difference_is_noticed() -> None:

@@ -1,11 +1,14 @@
-"""What is remembered of each payment for the payments after it: the steps of a sequence."""
+"""The steps of a sequence: what is kept of each payment for the payments after it."""
 
 from __future__ import annotations
 
 from components.common.lags import lag_names
 from components.fraud import LSTM
 
-REMEMBERED = (
+STEPS = LSTM.lags
+"""Payments before the current one that a sequence holds."""
+
+STEP = (
     "amount",
     "amount_log",
     "amount_zscore_last_64",
@@ -29,5 +32,5 @@ REMEMBERED = (
 )
 """Features of a payment as they were when it was made, in the order in which they are kept."""
 
-SEQUENCE_INPUT = lag_names(REMEMBERED, LSTM.lags)
+SEQUENCE_INPUT = lag_names(STEP, STEPS)
 """Inputs of a model of sequences: the payment's own, then those of the payments before it."""
