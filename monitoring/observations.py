@@ -10,25 +10,26 @@ import numpy as np
 
 from components.common.ledger import Ledger
 from components.common.stages import Stage
+from monitoring.answers import ANSWERS
 from monitoring.judge import ArmCounts, JudgeRules, Observations, Pairs
 from monitoring.psi import psi, quantile_edges
 
 Rows = Sequence[dict[str, Any]]
 
-_ANSWERED = """
-SELECT score, decision, latency_ms, error FROM decisions
+_ANSWERED = f"""
+SELECT score, decision, latency_ms, error FROM {ANSWERS} AS answers
 WHERE model = ? AND version = ? AND arm = ? AND recorded_at >= ?
-"""
+"""  # noqa: S608 - names of ours
 _SHADOWED = """
 SELECT score, decision, latency_ms, error FROM shadows
 WHERE model = ? AND version = ? AND recorded_at >= ?
 """
-_PAIRED = """
+_PAIRED = f"""
 SELECT d.score AS champion, s.score AS challenger, d.decision <> s.decision AS changed
-FROM shadows s JOIN decisions d ON d.decision_id = s.decision_id
+FROM shadows s JOIN {ANSWERS} d ON d.decision_id = s.decision_id AND d.model = s.model
 WHERE s.model = ? AND s.version = ? AND s.recorded_at >= ? AND d.version = ?
   AND s.error IS NULL AND d.error IS NULL AND s.score IS NOT NULL AND d.score IS NOT NULL
-"""
+"""  # noqa: S608 - names of ours
 
 
 def observe(
@@ -65,7 +66,8 @@ def observe(
 def answered_by(ledger: Ledger, model: str, version: str) -> tuple[int, int]:
     """How many decisions a version has answered, and how many requests it has shadowed."""
     answered = (
-        "SELECT count(*) AS n FROM decisions WHERE model = ? AND version = ? AND error IS NULL"
+        f"SELECT count(*) AS n FROM {ANSWERS} AS answers "  # noqa: S608 - names of ours
+        "WHERE model = ? AND version = ? AND error IS NULL"
     )
     shadowed = "SELECT count(*) AS n FROM shadows WHERE model = ? AND version = ?"
     return (

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitoring.answers import ANSWERS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -67,9 +69,9 @@ def matured(
     import pandas as pd
 
     rows = ledger.rows(
-        """
+        f"""
         SELECT d.version, d.arm, d.decision, d.score, o.label, d.request
-        FROM decisions d LEFT JOIN (
+        FROM {ANSWERS} d LEFT JOIN (
             SELECT subject_id, label, row_number() OVER (
                 PARTITION BY subject_id ORDER BY known_at DESC, seq DESC) AS age
             FROM outcomes WHERE domain = ? AND known_at <= ?
@@ -77,7 +79,7 @@ def matured(
         WHERE d.domain = ? AND d.model = ? AND d.version IS NOT NULL AND d.error IS NULL
           AND d.event_timestamp <= ?
         ORDER BY d.seq
-        """,
+        """,  # noqa: S608 - names of ours
         domain,
         now,
         domain,

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from monitoring.answers import ANSWERS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -59,7 +61,7 @@ def first_event(
 ) -> datetime | None:
     """Event time of the earliest decision that was written since the champion reigns."""
     found = ledger.rows(
-        "SELECT min(event_timestamp) AS first FROM decisions "
+        f"SELECT min(event_timestamp) AS first FROM {ANSWERS} AS answers "  # noqa: S608 - names of ours
         "WHERE domain = ? AND model = ? AND recorded_at >= ?",
         domain,
         model,
@@ -85,7 +87,8 @@ def decisions_in(
     import pandas as pd
 
     rows = ledger.rows(
-        "SELECT features, score, version, error FROM decisions WHERE domain = ? AND model = ? "
+        f"SELECT features, score, version, error FROM {ANSWERS} AS answers "  # noqa: S608 - names of ours
+        "WHERE domain = ? AND model = ? "
         "AND event_timestamp >= ? AND event_timestamp < ? AND recorded_at >= ? ORDER BY seq",
         domain,
         model,

@@ -11,6 +11,7 @@ import numpy as np
 
 from components.common.artifact import Scorer, Scores, matrix
 from components.common.evaluation import Metric
+from components.common.lags import parse_lag
 from components.common.verdict import Verdict
 from components.common.verdict_file import write_verdict
 
@@ -77,10 +78,12 @@ def count_splits(frame: pd.DataFrame, split: str, label: str) -> dict[str, dict[
 def write_reference(folder: Path, scorer: Scorer, trained_on: pd.DataFrame) -> None:
     """Write reference.parquet: rows spread evenly over the training time, with their scores.
 
-    What drift is measured against: the inputs of the model as it has learnt them.
+    What drift is measured against: the inputs of the model as it has learnt them. Those of earlier
+    events are left out: they are the same features, a few events later.
     """
     chosen = np.unique(np.linspace(0, len(trained_on) - 1, REFERENCE_ROWS).astype(int))
-    _write_scored(folder / REFERENCE, scorer, trained_on.iloc[chosen])
+    own = tuple(name for name in scorer.inputs if parse_lag(name)[1] == 0)
+    _write_scored(folder / REFERENCE, scorer, trained_on.iloc[chosen], own)
 
 
 def write_sample(folder: Path, scorer: Scorer, tested_on: pd.DataFrame, score: Scores) -> None:
@@ -90,9 +93,9 @@ def write_sample(folder: Path, scorer: Scorer, tested_on: pd.DataFrame, score: S
     """
     ranked = np.argsort(score, kind="stable")
     places = np.linspace(0, len(ranked) - 1, min(SAMPLE_ROWS, len(ranked))).astype(int)
-    _write_scored(folder / SAMPLE, scorer, tested_on.iloc[ranked[places]])
+    _write_scored(folder / SAMPLE, scorer, tested_on.iloc[ranked[places]], scorer.inputs)
 
 
-def _write_scored(path: Path, scorer: Scorer, rows: pd.DataFrame) -> None:
-    inputs = rows[list(scorer.inputs)].reset_index(drop=True)
+def _write_scored(path: Path, scorer: Scorer, rows: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    inputs = rows[list(columns)].reset_index(drop=True)
     inputs.assign(**{SCORE: scorer.score(matrix(rows, scorer.inputs))}).to_parquet(path)

@@ -60,6 +60,26 @@ class Decision(Record):
 
 
 @dataclass(frozen=True)
+class Member(Record):
+    """What one of several models said of a decision; a decision by one model alone has none."""
+
+    decision_id: str
+    model: str
+    version: str
+    """Version of the arm that was drawn."""
+    digest: str
+    arm: Literal["champion", "challenger"]
+    score: float | None
+    """Its own calibrated probability, before any other was blended in."""
+    decision: str | None
+    """What would have been decided by it alone."""
+    latency_ms: float
+    error: str | None
+    """What went wrong in the drawn arm; the score is then another one's."""
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
 class Shadow(Record):
     """What the other version would have said to the same request, scored off the hot path."""
 

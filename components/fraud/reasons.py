@@ -152,8 +152,10 @@ def explain(directory: Path, vector: Matrix, *, limit: int = LIMIT) -> tuple[Rea
 
     `directory` is an exported artifact. Contributions are those of the trees on the log-odds
     scale, summed over the features that share a code; a null speaks for LITTLE_KNOWN, and a text
-    that would be untrue at the feature's value is left out.
+    that would be untrue at the feature's value is left out. A model without trees says nothing.
     """
+    if not _has_trees(directory):
+        return ()
     trees = _loaded(directory)
     row = vector if trees.forest is None else trees.forest.widen(vector)
     return rank_reasons(trees.names, row[0], contributions(trees.booster, row)[0], limit=limit)
@@ -226,5 +228,12 @@ def _loaded(directory: Path) -> _Trees:
 
 def warm(directory: Path) -> None:
     """Load the trees and explain once, so that the first refusal does not pay for it."""
-    inputs = _loaded(directory).inputs
-    explain(directory, np.zeros((1, len(inputs)), dtype=np.float32))
+    if _has_trees(directory):
+        explain(directory, np.zeros((1, len(_loaded(directory).inputs)), dtype=np.float32))
+
+
+@cache
+def _has_trees(directory: Path) -> bool:
+    from components.fraud.boosting import BOOSTER
+
+    return (directory / BOOSTER).exists()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.common.errors import refused
-from components.common.records import Decision, Event
+from components.common.records import Decision, Event, Member
 from serving.common.metrics import metrics
 from serving.common.runtime import Runtime
 from serving.common.shadowing import ToScore
@@ -18,7 +18,8 @@ class Draft:
 
     decision: Decision
     degraded: tuple[str, ...]
-    shadow: ToScore | None = None
+    shadows: tuple[ToScore, ...] = ()
+    members: tuple[Member, ...] = ()
     beside: tuple[Event, ...] = ()
     """What must be in the ledger with the decision, so that it can be given again."""
 
@@ -36,7 +37,7 @@ async def answer_once(
     if stored is None:
         made = draft()
         unwritten = [event for event in made.beside if event.key not in runtime.written]
-        new, *_ = await runtime.recorder.record(made.decision, *unwritten)
+        new, *_ = await runtime.recorder.record(made.decision, *made.members, *unwritten)
         runtime.written.update(event.key for event in unwritten)
         if new:
             _made_known(runtime, made)
@@ -53,5 +54,6 @@ async def answer_once(
 def _made_known(runtime: Runtime, made: Draft) -> None:
     runtime.decided(made.decision)
     metrics().decided(made.decision, made.degraded)
-    if made.shadow is not None and runtime.shadowing is not None:
-        runtime.shadowing.add(made.shadow)
+    if runtime.shadowing is not None:
+        for shadow in made.shadows:
+            runtime.shadowing.add(shadow)

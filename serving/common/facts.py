@@ -56,6 +56,8 @@ class Facts:
     rules: str | None = None
     """Digest of the rule set that was looked at; the ledger keeps its text as an event."""
     history: KnownHistory = UNKNOWN
+    members: tuple[AnsweredBy, ...] = ()
+    """Every version that gave a probability, the one that answered among them."""
     past: dict[str, list[float | None]] = field(default_factory=dict)
     """Features of the entity's events before, newest first, where a model looks at them."""
 
@@ -75,6 +77,7 @@ class Facts:
                 "model": model,
                 "rules": self.rules,
                 "history": asdict(self.history),
+                "members": [asdict(member) for member in self.members],
                 "past": self.past,
             }
         )
@@ -92,5 +95,6 @@ class Facts:
             model,
             kept.get("rules"),
             history,
+            tuple(AnsweredBy(**member) for member in kept.get("members", ())),
             kept.get("past", {}),
         )

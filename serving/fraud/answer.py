@@ -19,12 +19,14 @@ from components.fraud.rules import rules_in_force
 from components.fraud.rules.fields import values_of
 from components.fraud.rules.precedence import Verdict, overrule
 from components.fraud.rules.ruleset import RuleSet
+from components.fraud.sequence_steps import SEQUENCE_INPUT
 from serving.common.arms import Arm
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import probability
 from serving.fraud.schemas import (
     Answerer,
+    MemberScore,
     Payment,
     PaymentDecision,
     PolicyUsed,
@@ -42,6 +44,8 @@ NO_MODEL = Reason(
 )
 NO_REASONS = "reasons_unavailable"
 
+_KNOWN = frozenset((*MODEL_INPUT, *SEQUENCE_INPUT))
+
 policy_of = cache(Policy.read)
 """The policy of an artifact folder, which never changes: its name is its digest."""
 
@@ -50,11 +54,15 @@ def compose(
     decision_id: str,
     payment: Payment,
     facts: Facts,
-    score: float | None,
+    said: Mapping[str, float],
     model: Model | None,
     rules: RuleSet,
 ) -> PaymentDecision:
-    """The answer to a payment whose calibrated probability of fraud is `score`."""
+    """The answer to a payment of which each member `said` its calibrated probability of fraud.
+
+    `model` is the one that answers.
+    """
+    score = said[model.name] if model is not None else None
     ruling, verdict = judge(payment, facts.inputs, score, model, rules)
     return PaymentDecision(
         decision_id=decision_id,
@@ -65,6 +73,10 @@ def compose(
         probability=ruling.probability,
         reasons=_reasons(ruling, verdict, facts, model),
         model=Answerer(**asdict(facts.model)) if facts.model is not None else None,
+        members=[
+            MemberScore(name=by.name, version=by.version, arm=by.arm, probability=said[by.name])
+            for by in facts.members
+        ],
         policy=PolicyUsed(rules=rules.digest, applied=[rule.id for rule in verdict.applied]),
         feature_age_seconds=dict(sorted(facts.ages.items())),  # as canonical JSON keeps them
         history=UserHistory(**asdict(facts.history)),
@@ -109,7 +121,7 @@ def prepare(directory: Path) -> None:
 
     They would be nulls in every request, and the model would be wrong without a word.
     """
-    unknown = sorted(set(read_inputs(directory)) - set(MODEL_INPUT))
+    unknown = sorted(set(read_inputs(directory)) - _KNOWN)
     if unknown:
         raise refused(
             "inputs_unknown", f"Its inputs {', '.join(unknown)} are no features of a payment here."
@@ -135,11 +147,17 @@ def answer_again(decision: Decision, model: Model | None, library: Library) -> b
     payment = Payment.model_validate_json(decision.request)
     rules = _rules_then(decision.domain, facts, library)
     if model is None:
-        return encode(compose(decision.decision_id, payment, facts, None, None, rules))
+        return encode(compose(decision.decision_id, payment, facts, {}, None, rules))
     arm: Arm = facts.model.arm if facts.model is not None else "champion"
-    facts = replace(facts, model=AnsweredBy.of(arm, model))
-    score = probability(model, facts.inputs)
-    return encode(compose(decision.decision_id, payment, facts, score, model, rules))
+    arms: dict[str, Arm] = {by.name: by.arm for by in facts.members}
+    models = {model.name: model}
+    for by in facts.members:
+        if by.name != model.name:
+            models[by.name] = library.by_digest(by.name, by.version, by.digest)
+    members = tuple(AnsweredBy.of(arms.get(name, arm), one) for name, one in models.items())
+    facts = replace(facts, model=AnsweredBy.of(arm, model), members=members)
+    said = {name: probability(one, facts.features) for name, one in models.items()}
+    return encode(compose(decision.decision_id, payment, facts, said, model, rules))
 
 
 def _rules_then(domain: str, facts: Facts, library: Library) -> RuleSet:

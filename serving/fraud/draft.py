@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -11,17 +12,17 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from components.common.records import Decision, Event
-from components.fraud import DOMAIN, XGBOOST
+from components.fraud import DOMAIN
 from components.fraud.history import Transaction
 from components.fraud.rules.ruleset import RuleSet
 from serving.common.decisions import Draft
 from serving.common.facts import AnsweredBy, Facts
-from serving.common.models import Fleet, Model
+from serving.common.models import Model
 from serving.common.runtime import Runtime
-from serving.common.scoring import LATE, Scored, score
 from serving.common.shadowing import ToScore
 from serving.fraud.answer import NO_REASONS, compose, encode, judge, rules_of
 from serving.fraud.features import VIEWS, Gathered, gather, nothing_known
+from serving.fraud.members import MEMBERS, Panel, ask
 from serving.fraud.schemas import Payment, PaymentDecision
 
 zone_of = cache(ZoneInfo)
@@ -33,41 +34,63 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
 
     `started` is the `perf_counter` at which the request came in.
     """
-    fleet = runtime.models.fleet(XGBOOST.name)
     gathered = look_up(runtime, payment)
-    scored = score(fleet, payment.user_id, gathered.inputs, runtime.budget)
-    rules = rules_of(scored.answered[1] if scored.answered else None)
-    facts = Facts(
+    panel = ask(runtime, payment.user_id, gathered.features)
+    rules = rules_of(panel.model)
+    answer, facts = _answer(payment, _facts(gathered, panel, rules), panel, rules)
+    decision = _decision(payment, asked, panel, answer, facts, started)
+    decide = partial(_decision_of, payment, gathered.inputs)
+    return Draft(
+        decision,
+        facts.degraded,
+        tuple(_shadows(runtime, decision.decision_id, gathered, decide)),
+        panel.records(decision.decision_id, decide, decision.recorded_at),
+        (_text_of(rules, decision.recorded_at),),
+    )
+
+
+def _facts(gathered: Gathered, panel: Panel, rules: RuleSet) -> Facts:
+    return Facts(
         gathered.inputs,
         gathered.ages,
-        (*gathered.degraded, *_model_troubles(scored)),
-        AnsweredBy.of(*scored.answered) if scored.answered else None,
+        (*gathered.degraded, *panel.troubles),
+        AnsweredBy.of(*panel.leader) if panel.leader else None,
         rules.digest,
         gathered.history,
+        panel.answered,
+        gathered.past,
     )
-    answer, facts = _answer(payment, facts, scored, rules)
-    arm, drawn = scored.drawn or ("none", None)
-    decision = Decision(
+
+
+def _decision(
+    payment: Payment,
+    asked: str,
+    panel: Panel,
+    answer: PaymentDecision,
+    facts: Facts,
+    started: float,
+) -> Decision:
+    """The record of an answer; its model is the first member, whoever had to answer for it."""
+    first = panel.asked[0] if panel.asked else None
+    return Decision(
         decision_id=answer.decision_id,
         domain=DOMAIN.name,
         subject_id=payment.transaction_id,
         entity_id=payment.user_id,
         event_timestamp=payment.event_timestamp,
         recorded_at=datetime.now(UTC),
-        model=XGBOOST.name,
-        version=drawn.release.version if drawn else None,
-        digest=drawn.release.digest if drawn else None,
-        arm=arm,
+        model=first.name if first else MEMBERS[0],
+        version=first.drawn.release.version if first else None,
+        digest=first.drawn.release.digest if first else None,
+        arm=first.arm if first else "none",
         score=answer.probability,
         decision=answer.decision,
         latency_ms=(perf_counter() - started) * 1000,
-        error=scored.error,
+        error=first.scored.error if first else None,
         request=asked,
         features=facts.text(),
         answer=encode(answer).decode(),
     )
-    shadow = _shadow(fleet, decision.decision_id, payment, gathered)
-    return Draft(decision, facts.degraded, shadow, (_text_of(rules, decision.recorded_at),))
 
 
 def look_up(runtime: Runtime, payment: Payment) -> Gathered:
@@ -96,21 +119,11 @@ def look_up(runtime: Runtime, payment: Payment) -> Gathered:
         return nothing_known(rows)
 
 
-def _model_troubles(scored: Scored) -> tuple[str, ...]:
-    if scored.drawn is None:
-        return ("model_missing",)
-    arm, model = scored.drawn
-    if scored.error is None:
-        return ()
-    return (f"{model.name}_late" if scored.error.startswith(LATE) else f"{arm}_failed",)
-
-
 def _answer(
-    payment: Payment, facts: Facts, scored: Scored, rules: RuleSet
+    payment: Payment, facts: Facts, panel: Panel, rules: RuleSet
 ) -> tuple[PaymentDecision, Facts]:
     """The answer, without reasons where they cannot be had: the decision stands on the score."""
-    model = scored.answered[1] if scored.answered else None
-    decision_id, asked = uuid4().hex, (scored.probability, model, rules)
+    decision_id, asked = uuid4().hex, (panel.said, panel.model, rules)
     try:
         return compose(decision_id, payment, facts, *asked), facts
     except Exception:  # noqa: BLE001 - whatever the explanation raises, the decision goes on
@@ -119,11 +132,17 @@ def _answer(
         return compose(decision_id, payment, without, *asked), without
 
 
-def _shadow(fleet: Fleet, decision_id: str, payment: Payment, gathered: Gathered) -> ToScore | None:
-    if fleet.shadow is None:
-        return None
-    decided = partial(_decision_of, payment, gathered.inputs)
-    return ToScore(decision_id, fleet.shadow, gathered.inputs, decided)
+def _shadows(
+    runtime: Runtime,
+    decision_id: str,
+    gathered: Gathered,
+    decide: Callable[[float, Model], str],
+) -> Iterator[ToScore]:
+    """What every member in shadow has yet to score."""
+    for name in MEMBERS:
+        version = runtime.models.fleet(name).shadow
+        if version is not None:
+            yield ToScore(decision_id, version, gathered.features, decide)
 
 
 def _decision_of(

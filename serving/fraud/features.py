@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from components.common.lags import flatten
 from components.common.records import Decision
 from components.fraud.features import MODEL_INPUT, live_features
 from components.fraud.history import POSITION, REMEMBERED, History, K, Transaction, step_of
@@ -39,6 +40,11 @@ class Gathered:
     """Which history of the user this was made from."""
     past: dict[str, list[float | None]] = field(default_factory=dict)
     """Features of the user's payments before, newest first."""
+
+    @property
+    def features(self) -> dict[str, float | None]:
+        """Everything that a model may ask for by name."""
+        return {**self.inputs, **flatten(self.past)}
 
 
 def gather(

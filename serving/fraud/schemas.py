@@ -47,6 +47,9 @@ _ANSWER = {
         }
     ],
     "model": {"name": "fraud-xgboost", "version": "3", "digest": "ae06bf20…", "arm": "champion"},
+    "members": [
+        {"name": "fraud-xgboost", "version": "3", "arm": "champion", "probability": 0.81},
+    ],
     "policy": {"rules": "c6c0abea…", "applied": []},
     "feature_age_seconds": {"fraud_user_daily": 76443.0, "fraud_merchant_daily": None},
     "history": {"sequence": 12, "age_seconds": 86400.0},
@@ -129,6 +132,15 @@ class Answerer(BaseModel):
     arm: Literal["champion", "challenger"]
 
 
+class MemberScore(BaseModel):
+    """What one model said by itself."""
+
+    name: str = Field(examples=["fraud-lstm"])
+    version: str = Field(examples=["2"])
+    arm: Literal["champion", "challenger"]
+    probability: float = Field(description="Its calibrated probability of fraud")
+
+
 class PolicyUsed(BaseModel):
     """What people had decided beforehand, and was looked at."""
 
@@ -172,6 +184,7 @@ class PaymentDecision(BaseModel):
         description="Rules first, then what moved the model; empty where the model approves alone"
     )
     model: Answerer | None = Field(description="Who answered; null where no model could be asked")
+    members: list[MemberScore] = Field(description="Every model that was asked and answered")
     policy: PolicyUsed = Field(description="Rules that were looked at")
     feature_age_seconds: dict[str, float | None] = Field(
         description="Age of each feature view when the payment happened; null where missing",

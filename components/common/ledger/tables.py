@@ -12,7 +12,7 @@ from types import UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from components.common.ledger.chain import Value
-from components.common.records import Decision, Erasure, Event, Outcome, Record, Shadow
+from components.common.records import Decision, Erasure, Event, Member, Outcome, Record, Shadow
 
 R = TypeVar("R", bound=Record)
 
@@ -161,6 +161,13 @@ TABLES: tuple[LedgerTable[Any], ...] = (
             "decisions_by_decision": ("domain", "decision"),
         },
         of_person="entity_id = ?",
+    ),
+    LedgerTable(
+        Member,
+        "members",
+        unique=(("decision_id", "model"),),
+        indexes={"members_by_version": ("model", "version", "recorded_at")},
+        of_person=_OF_DECISION,
     ),
     LedgerTable(
         Shadow,

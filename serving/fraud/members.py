@@ -1,0 +1,122 @@
+"""The models that are asked about one payment, and what each of them said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+
+from components.common.records import Member
+from components.fraud import DOMAIN
+from serving.common.arms import Arm
+from serving.common.facts import AnsweredBy
+from serving.common.models import Model
+from serving.common.runtime import Runtime
+from serving.common.scoring import LATE, Scored, score
+
+MEMBERS = tuple(model.name for model in DOMAIN.models)
+"""Registered models in the order in which they lead: the first one that answers decides."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One member and what it said."""
+
+    name: str
+    arm: Arm
+    """The arm that was drawn, and its version; another one answered where it failed."""
+    drawn: Model
+    scored: Scored
+    milliseconds: float
+
+    def record(
+        self, decision_id: str, decide: Callable[[float, Model], str], now: datetime
+    ) -> Member:
+        """What the ledger keeps of it."""
+        answered, probability = self.scored.answered, self.scored.probability
+        said = answered is not None and probability is not None
+        return Member(
+            decision_id=decision_id,
+            model=self.name,
+            version=self.drawn.release.version,
+            digest=self.drawn.release.digest,
+            arm=self.arm,
+            score=probability,
+            decision=decide(probability, answered[1]) if said else None,
+            latency_ms=self.milliseconds,
+            error=self.scored.error,
+            recorded_at=now,
+        )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Every member that has a version in production, in the order of `MEMBERS`."""
+
+    asked: tuple[Asked, ...]
+
+    @property
+    def leader(self) -> tuple[Arm, Model] | None:
+        """The first one that answered."""
+        return next((one.scored.answered for one in self.asked if one.scored.answered), None)
+
+    @property
+    def model(self) -> Model | None:
+        """The version that leads."""
+        return self.leader[1] if self.leader else None
+
+    @property
+    def answered(self) -> tuple[AnsweredBy, ...]:
+        """Who answered."""
+        return tuple(
+            AnsweredBy.of(*one.scored.answered) for one in self.asked if one.scored.answered
+        )
+
+    @property
+    def said(self) -> dict[str, float]:
+        """Name of each member that answered → its calibrated probability."""
+        return {
+            one.name: one.scored.probability
+            for one in self.asked
+            if one.scored.probability is not None
+        }
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Stable names of what went wrong with members that are in production."""
+        return tuple(_troubles(self.asked)) if self.asked else ("model_missing",)
+
+    def records(
+        self, decision_id: str, decide: Callable[[float, Model], str], now: datetime
+    ) -> tuple[Member, ...]:
+        """What the ledger keeps of each member, where more than one was asked.
+
+        decide: what would be decided by a probability alone.
+        """
+        alone = len(self.asked) < 2
+        return () if alone else tuple(one.record(decision_id, decide, now) for one in self.asked)
+
+
+def ask(runtime: Runtime, entity_id: str, features: Mapping[str, Any]) -> Panel:
+    """Ask every member that has a version in production."""
+    return Panel(tuple(_ask(runtime, entity_id, features)))
+
+
+def _ask(runtime: Runtime, entity_id: str, features: Mapping[str, Any]) -> Iterator[Asked]:
+    for name in MEMBERS:
+        began = perf_counter()
+        scored = score(runtime.models.fleet(name), entity_id, features, runtime.budget)
+        if scored.drawn is not None:
+            yield Asked(name, *scored.drawn, scored, (perf_counter() - began) * 1000)
+
+
+def _troubles(asked: Iterable[Asked]) -> Iterator[str]:
+    for one in asked:
+        if one.scored.error is None:
+            continue
+        if one.scored.error.startswith(LATE):
+            yield f"{one.name}_late"
+        else:
+            yield f"{one.arm}_failed" if one.name == MEMBERS[0] else f"{one.name}_{one.arm}_failed"
