@@ -1,5 +1,6 @@
-"""Our fraud model on the Fraud Detection Handbook, by its own protocol and through our own loop:
-ingest, features, training, calibration, export, and the scores of the exported artifact.
+"""Our fraud models on the Fraud Detection Handbook, by its own protocol and through our own loop:
+ingest, features, training, calibration, export, and the scores of the exported artifacts, each
+alone and blended. The blend is fitted on what the models said of their calibration days.
 
 The peer is the handbook's tuned XGBoost on the handbook's 15 features, on the same rows.
 """
@@ -10,12 +11,16 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from benchmarks.handbook_peer import PEER_CONFIG, PEER_INPUT
 from benchmarks.handbook_split import (
     HISTORY_FROM,
     STARTS,
@@ -27,15 +32,21 @@ from benchmarks.handbook_split import (
     trained_on,
 )
 from benchmarks.report import Row, Say
+from components.common.artifact import Matrix, Scorer, matrix
 from components.common.errors import bad_input
-from components.fraud import XGBOOST
+from components.common.lags import Numbers, Sequences, previous
+from components.fraud import LSTM, XGBOOST
+from components.fraud.blend import Blend
+from components.fraud.boosting import Boosting, BoostingConfig
+from components.fraud.features import MODEL_INPUT
+from components.fraud.sequence import Sequence, SequenceConfig
+from components.fraud.sequence_steps import STEP, STEPS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from components.common.features import FeatureTable
     from components.common.settings import Settings
-    from components.fraud.boosting import BoostingConfig
 
 REFRESH_HOURS = 1
 """How often feature tables are made anew: an outcome counts from the next full hour."""
@@ -46,8 +57,8 @@ METRICS = {
 }
 CASES: dict[str, tuple[date | None, int]] = {"7d": (None, 2), "all": (HISTORY_FROM, WEEK)}
 """Case → first day of training (the training week where None), and its last days that calibrate."""
-Scores = dict[str, np.ndarray]
-"""Member → scores: the artifact that is served, and the isolation forest inside it alone."""
+Scores = dict[str, npt.NDArray[np.float64]]
+"""Member → scores of the artifact that is served; the isolation forest inside the trees alone."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,26 @@ class Rows:
     frame: pd.DataFrame
     payments: Payments
 
+    @cached_property
+    def index(self) -> Numbers:
+        """Each payment, then the customer's payments before it, as far back as the rows go."""
+        own = np.arange(len(self.frame), dtype=np.int32)[:, None]
+        return np.concatenate([own, previous(self.payments.customer, STEPS)], axis=1)
+
+    def sequences(self, steps: tuple[str, ...]) -> Sequences:
+        """Each payment after the customer's payments before it."""
+        return Sequences(matrix(self.frame, steps), self.index)
+
 
 @dataclass(frozen=True)
 class Model:
-    """A model under test: what it sees and how it is grown."""
+    """Trees under test, what they see, and the network beside them, if there is one."""
 
     inputs: tuple[str, ...]
     config: BoostingConfig
+    network: SequenceConfig | None = None
+    steps: tuple[str, ...] = ()
+    """What the network sees of each payment."""
 
 
 def run(data: Path | None, say: Say) -> tuple[Row, ...]:
@@ -114,7 +138,7 @@ _MEMORY = "3GB"
 
 
 def _frame_sql(settings: Settings) -> str:
-    from benchmarks.handbook_peer import PEER_INPUT, peer_sql
+    from benchmarks.handbook_peer import peer_sql
     from components.common import lake
     from components.fraud.features import TABLES
 
@@ -150,24 +174,21 @@ def _joined(table: FeatureTable, folder: Path) -> str:
 
 def _measure(case: str, rows: Rows, say: Say) -> list[Row]:
     """Means over the folds; folds side by side, each tree grown by one thread."""
-    from benchmarks.handbook_peer import PEER_CONFIG, PEER_INPUT
-    from components.fraud.boosting import BoostingConfig
-    from components.fraud.features import MODEL_INPUT
-
-    models = Model(MODEL_INPUT, BoostingConfig()), Model(PEER_INPUT, PEER_CONFIG)
+    ours = Model(MODEL_INPUT, BoostingConfig(), SequenceConfig(), STEP)
+    models = ours, Model(PEER_INPUT, PEER_CONFIG)
     jobs = [(model, start) for model in models for start in STARTS]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda job: evaluate_fold(rows, case, job[0], job[1], say), jobs))
-    ours, peers = found[: len(STARTS)], found[len(STARTS) :]
+    our, peers = found[: len(STARTS)], found[len(STARTS) :]
     return [
         Row(
             f"{member}/{case}",
             metric,
-            _mean(ours, member, metric),
+            _mean(our, member, metric),
             unit,
             _mean(peers, member, metric) if member in peers[0] else None,
         )
-        for member in ours[0]
+        for member in our[0]
         for metric, unit in METRICS.items()
     ]
 
@@ -196,23 +217,67 @@ def evaluate_fold(
     say(
         f"{case} {start} {len(model.inputs)} inputs: "
         f"train {train.sum():,} rows / {rows.payments.fraud[train].sum():,} frauds, "
-        f"test {test.sum():,} / {fraud.sum():,}, "
-        f"AP {values[XGBOOST.name]['average_precision']:.4f}"
+        f"test {test.sum():,} / {fraud.sum():,}, AP "
+        + ", ".join(f"{name} {one['average_precision']:.4f}" for name, one in values.items())
     )
     return values
 
 
 def _scores(rows: Rows, model: Model, early: Mask, later: Mask, test: Mask) -> Scores:
-    from components.common.artifact import Scorer, matrix
-    from components.fraud.boosting import Boosting
+    """Scores of the test rows by member; the peer's model has no member beside it."""
+    trees, scores = _boosted(rows, model, early, later, test)
+    if model.inputs == PEER_INPUT:
+        return scores
+    network, said = _recurrent(rows, early, later, test)
+    scores[LSTM.name] = said
+    held_out = {XGBOOST.name: trees.held_out, LSTM.name: network.held_out}
+    blend = Blend.fit(
+        {name: known(one) for name, one in held_out.items()}, rows.payments.fraud[later]
+    )
+    return scores | {"blend": blend.apply({name: scores[name] for name in held_out})}
 
+
+def _boosted(
+    rows: Rows, model: Model, early: Mask, later: Mask, test: Mask
+) -> tuple[Boosting, Scores]:
+    """The trees by their artifact, and the isolation forest in them alone."""
     frame, fraud = rows.frame[list(model.inputs)], rows.payments.fraud
     fitted = Boosting(model.config).fit(
         frame[early], fraud[early], calibration=(frame[later], fraud[later])
     )
-    with TemporaryDirectory() as folder:
-        fitted.export(Path(folder))
-        scorer = Scorer.load(Path(folder))
-    scores = {XGBOOST.name: scorer.score(matrix(frame[test], scorer.inputs))}
+    scores: Scores = {XGBOOST.name: _served(fitted, matrix(frame[test], model.inputs))}
     anomaly = fitted.anomaly(frame[test])
-    return scores if anomaly is None else scores | {"isolation-forest": anomaly}
+    if anomaly is not None:
+        scores["isolation-forest"] = anomaly.astype(np.float64)
+    return fitted, scores
+
+
+def _recurrent(
+    rows: Rows, model: Model, early: Mask, later: Mask, test: Mask
+) -> tuple[Sequence, npt.NDArray[np.float64]]:
+    """The network by its artifact; one is trained at a time, on one thread."""
+    fraud, sequences = rows.payments.fraud, rows.sequences(model.steps)
+    with _ONE_NETWORK:
+        fitted = Sequence(model.network or SequenceConfig()).fit_sequences(
+            model.steps,
+            sequences.take(early),
+            fraud[early],
+            calibration=(sequences.take(later), fraud[later]),
+        )
+        return fitted, _served(fitted, sequences.take(test).flat())
+
+
+def _served(model: Boosting | Sequence, rows: Matrix) -> npt.NDArray[np.float64]:
+    """Scores by the exported artifact."""
+    with TemporaryDirectory() as folder:
+        model.export(Path(folder))
+        return Scorer.load(Path(folder)).score(rows)
+
+
+def known(held_out: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
+    """What a calibrated model said of its calibration rows."""
+    assert held_out is not None  # noqa: S101 - every model here is calibrated
+    return held_out
+
+
+_ONE_NETWORK = Lock()

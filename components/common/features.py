@@ -14,9 +14,6 @@ MIDNIGHT_TTL = timedelta(days=7)
 
 FeatureType = Literal["float64", "int64"]
 
-MIDNIGHT_TTL = timedelta(days=7)
-"""A row is that of the last midnight; one that is a week old says too little, and null says so."""
-
 
 @dataclass(frozen=True)
 class Feature:

@@ -84,6 +84,9 @@ class Boosting:
     calibration: BetaCalibration = field(default_factory=BetaCalibration)
     booster: xgboost.Booster | None = None
     forest: IsolationForest | None = None
+    held_out: npt.NDArray[np.float64] | None = None
+    """What it said of the calibration rows [k] before it had learnt from them: what a blend of
+    several models is fitted on."""
 
     def fit(
         self,
@@ -110,12 +113,13 @@ class Boosting:
             return Boosting(self.config, inputs, BetaCalibration(), booster, forest)
         later = _widened(forest, matrix(calibration[0], inputs))
         truth = np.asarray(calibration[1], np.float32)
-        bent = BetaCalibration.fit(_margin(booster, later), truth)
+        margin = _margin(booster, later)
+        bent = BetaCalibration.fit(margin, truth)
         if self.config.refit:
             booster = _grow(
                 self.config, np.concatenate([rows, later]), np.concatenate([labels, truth])
             )
-        return Boosting(self.config, inputs, bent, booster, forest)
+        return Boosting(self.config, inputs, bent, booster, forest, bent.apply(margin))
 
     def predict_proba(self, x: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of fraud [n] for rows [n, f]; needs every input column."""

@@ -76,6 +76,9 @@ class Sequence:
     preparation: Preparation | None = None
     calibration: BetaCalibration = field(default_factory=BetaCalibration)
     network: Network | None = None
+    held_out: npt.NDArray[np.float64] | None = None
+    """What it said of the calibration rows [k] before it had learnt from them: what a blend of
+    several models is fitted on."""
 
     def fit(
         self,
@@ -123,16 +126,18 @@ class Sequence:
         seen = np.unique(rows.index[rows.index >= 0])
         prepared = Preparation.fit(rows.values[seen], _logarithmic(features))
         network = Network.new(self.config, len(features), rows.index.shape[1])
-        bent = BetaCalibration()
+        bent, held_out = BetaCalibration(), None
         if calibration is None:
             network.train(self.config, prepared, train)
         else:
             later = Labelled(calibration[0], np.asarray(calibration[1], dtype=np.float32))
             rate = network.train(self.config, prepared, train, later)
-            bent = BetaCalibration.fit(network.margin(prepared, later.rows), later.label)
+            margin = network.margin(prepared, later.rows)
+            bent = BetaCalibration.fit(margin, later.label)
+            held_out = bent.apply(margin)
             network.refit(self.config, prepared, (train, later), rate)
         inputs = lag_names(features, rows.index.shape[1] - 1)
-        return Sequence(self.config, inputs, prepared, bent, network)
+        return Sequence(self.config, inputs, prepared, bent, network, held_out)
 
     def predict_proba(self, x: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of fraud [n] for flat rows; needs every input column."""

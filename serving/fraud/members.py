@@ -35,16 +35,16 @@ class Asked:
         self, decision_id: str, decide: Callable[[float, Model], str], now: datetime
     ) -> Member:
         """What the ledger keeps of it."""
-        answered, probability = self.scored.answered, self.scored.probability
-        said = answered is not None and probability is not None
+        answered, said = self.scored.answered, self.scored.probability
+        alone = None if answered is None or said is None else decide(said, answered[1])
         return Member(
             decision_id=decision_id,
             model=self.name,
             version=self.drawn.release.version,
             digest=self.drawn.release.digest,
             arm=self.arm,
-            score=probability,
-            decision=decide(probability, answered[1]) if said else None,
+            score=said,
+            decision=alone,
             latency_ms=self.milliseconds,
             error=self.scored.error,
             recorded_at=now,

@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks.handbook import METRICS, Model, Rows, evaluate_fold
 from benchmarks.handbook_split import STARTS, Payments, day_number
-from components.fraud import XGBOOST
+from components.fraud import LSTM, XGBOOST
 from components.fraud.boosting import BoostingConfig
+from components.fraud.sequence import SequenceConfig
 
 START = STARTS[0]
 CONFIG = BoostingConfig(rounds=20, learning_rate=0.3, isolation_trees=20)
@@ -56,3 +57,12 @@ def test_what_says_nothing_ranks_nothing(rows: Rows) -> None:
     members, _ = fold(rows, ("noise",), CONFIG.model_copy(update={"isolation_trees": 0}))
     assert set(members) == {XGBOOST.name}
     assert members[XGBOOST.name]["average_precision"] < 0.1
+
+
+def test_every_member_and_the_blend_are_measured(rows: Rows) -> None:
+    network = SequenceConfig(first_units=4, second_units=4, dense_units=4, epochs=2, batch=64)
+    inputs = ("amount", "noise")
+    members = evaluate_fold(rows, "7d", Model(inputs, CONFIG, network, inputs), START, print)
+    assert set(members) == {XGBOOST.name, "isolation-forest", LSTM.name, "blend"}
+    assert members[LSTM.name]["roc_auc"] > 0.95
+    assert members["blend"]["roc_auc"] > 0.99

@@ -85,7 +85,7 @@ def _steps_sql() -> str:
     columns = ", ".join(
         f"live.{name}"
         if name in live
-        else f"CASE WHEN daily.event_timestamp > t - $ttl THEN daily.{name} END AS {name}"
+        else f"CASE WHEN daily.event_timestamp >= t - $ttl THEN daily.{name} END AS {name}"
         for name in STEP
         if name in (*live, *daily)
     )

@@ -52,5 +52,5 @@ def test_a_step_is_what_training_saw_of_the_payment(tables: dict[str, Path]) -> 
 
 def as_of(rows: list[dict[str, Any]], at: datetime) -> dict[str, Any]:
     """The newest row until a moment, unless it is too old."""
-    until = [row for row in rows if at - MIDNIGHT_TTL < row["event_timestamp"] <= at]
+    until = [row for row in rows if at - MIDNIGHT_TTL <= row["event_timestamp"] <= at]
     return until[-1] if until else {}
