@@ -226,14 +226,11 @@ def evaluate_fold(
 def _scores(rows: Rows, model: Model, early: Mask, later: Mask, test: Mask) -> Scores:
     """Scores of the test rows by member; the peer's model has no member beside it."""
     trees, scores = _boosted(rows, model, early, later, test)
-    if model.inputs == PEER_INPUT:
+    if model.network is None:
         return scores
-    network, said = _recurrent(rows, early, later, test)
-    scores[LSTM.name] = said
-    held_out = {XGBOOST.name: trees.held_out, LSTM.name: network.held_out}
-    blend = Blend.fit(
-        {name: known(one) for name, one in held_out.items()}, rows.payments.fraud[later]
-    )
+    network, scores[LSTM.name] = _recurrent(rows, model, early, later, test)
+    held_out = {XGBOOST.name: known(trees.held_out), LSTM.name: known(network.held_out)}
+    blend = Blend.fit(held_out, rows.payments.fraud[later])
     return scores | {"blend": blend.apply({name: scores[name] for name in held_out})}
 
 
