@@ -14,6 +14,7 @@ import numpy as np
 
 from components.common.artifact import Matrix, read_inputs
 from components.fraud.isolation_forest import ANOMALY, IsolationForest
+from components.fraud.sequence import STATE
 
 if TYPE_CHECKING:
     import xgboost
@@ -234,6 +235,5 @@ def warm(directory: Path) -> None:
 
 @cache
 def _has_trees(directory: Path) -> bool:
-    from components.fraud.boosting import BOOSTER
-
-    return (directory / BOOSTER).exists()
+    """Only a network is known to have none: trees that are lost are an error, and told as one."""
+    return not (directory / STATE).exists()

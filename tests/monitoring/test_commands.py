@@ -134,7 +134,7 @@ def test_monitor_shows_windows_performance_and_the_decision(
     ledger.append([champion, Event("drift", MODEL, "w1", "monitor", NOW, "1", body)])
 
     text = finloop("monitor", "fraud")
-    (found,) = finloop_json("monitor", "fraud")
+    found = next(one for one in finloop_json("monitor", "fraud") if one["model"] == MODEL)
 
     assert "mean 52,100 → 68,300" in text
     assert "Retrain: no. 1 of the last 1 windows drifted; 2 of 3 are needed." in text

@@ -132,6 +132,7 @@ def test_a_batch_of_the_pipeline_overwrites_nothing(
     carry()
     columns = {"timestamps": [1], "transaction_ids": ["old"], "amounts": [1.0]}
     columns |= {"merchant_ids": ["m"], "device_ids": [""], "latitudes": [0.0], "longitudes": [0.0]}
+    columns["steps"] = []
     columns["remembered"] = 1
     online.write("fraud_user_history", [{"user_id": "user", "event_timestamp": NOW, **columns}])
     assert stored(online) == ["t1"]

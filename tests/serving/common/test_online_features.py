@@ -59,6 +59,7 @@ def test_lists_come_back_as_they_were_written(online: OnlineFeatures) -> None:
         "device_ids": ["", "d"],
         "latitudes": [37.5, -1.0],
         "longitudes": [127.0, 0.0],
+        "steps": [0.5],
         "remembered": 70,
         "position": 2**40,
     }

@@ -261,6 +261,7 @@ def test_a_history_that_cannot_be_used_costs_no_decision(desk: Desk) -> None:
         "device_ids": ["", ""],
         "latitudes": [0.0, 0.0],
         "longitudes": [0.0, 0.0],
+        "steps": [],
         "remembered": 2,
     }
     user = {"user_id": pseudonym(desk, "kim"), "event_timestamp": datetime.now(UTC), **torn}
