@@ -19,12 +19,25 @@ from components.common.artifact import Scorer, matrix
 from components.common.errors import FinloopError
 from components.common.feature_tables import MadeFrom
 from components.common.intake import take_in
+from components.common.lags import ABSENT
 from components.common.ledger import Ledger
 from components.common.provenance import ROOT, TRAINING_LAYERS
 from components.common.registry import Registry
 from components.common.settings import Settings
-from components.fraud import XGBOOST
+from components.common.training_data import (
+    CALIBRATION,
+    CONTEXT,
+    SPLIT,
+    TEST,
+    TRAIN,
+    Windows,
+    labelled_events,
+    with_past,
+)
+from components.fraud import LSTM, XGBOOST
 from components.fraud.features import MODEL_INPUT
+from components.fraud.sequence_steps import SEQUENCE_INPUT, STEP
+from components.fraud.training import LABELLED
 from demo.world import WorldConfig, simulate, write
 from pipelines import launch
 from pipelines.common.results import RunResult
@@ -181,6 +194,54 @@ def test_a_failed_gate_stops_the_run_and_registers_nothing(
     with pytest.raises(FinloopError, match="is required"):
         result.raise_failure()
     assert Registry(settings).candidates(XGBOOST) == before
+
+
+def test_a_network_is_trained_on_sequences_and_goes_the_same_way(
+    first: RunResult, settings: Settings, tmp_path: Path
+) -> None:
+    result = launch.run("fraud-lstm", {"author": "kim", "epochs": "8"}, settings)
+    assert result.ok, result.reasons
+    registry = Registry(settings)
+    files = registry.download(LSTM.candidate, result.outputs["version"], tmp_path / "files")
+    told = json.loads((files / "metrics.json").read_text())
+    assert told["metrics"]["artifact_max_difference"]["value"] <= 1e-4
+    assert set(told["rows"]) == {"train", "calibration", "test"}
+    scorer, sample = Scorer.load(files), pd.read_parquet(files / "sample.parquet")
+    assert scorer.inputs == SEQUENCE_INPUT
+    np.testing.assert_array_equal(scorer.score(matrix(sample, SEQUENCE_INPUT)), sample["score"])
+    reference = pd.read_parquet(files / "reference.parquet")
+    assert tuple(reference.columns) == (*STEP, "score")
+    assert approve(LSTM, result.outputs["version"], "lee", settings).version == "1"
+
+
+def test_sequences_of_the_frame_are_the_payments_before(
+    settings: Settings, data: RunResult
+) -> None:
+    events = labelled_events(settings.lake, LABELLED, windows_of(settings))
+    rows, previous = with_past(settings.lake, LABELLED, events, LSTM.lags)
+    assert rows[SPLIT].isin([TRAIN, CALIBRATION, TEST]).sum() == len(events)
+    users, names = rows["user_id"].to_numpy(), rows["transaction_id"].to_numpy()
+    order = duckdb.execute(
+        f"""SELECT transaction_id, lag(transaction_id) OVER (
+                PARTITION BY user_id ORDER BY event_timestamp, transaction_id) AS before
+            FROM {lake.scan(settings.lake, "transactions")}"""  # noqa: S608 - paths of this test
+    ).df()
+    before = dict(zip(order["transaction_id"], order["before"], strict=True))
+    labelled = np.flatnonzero(rows[SPLIT] != CONTEXT)
+    for row in labelled[:: max(1, len(labelled) // 500)]:
+        chain = [names[at] for at in previous[row] if at != ABSENT]
+        wanted, name = [], before[names[row]]
+        while isinstance(name, str) and len(wanted) < LSTM.lags:
+            wanted.append(name)
+            name = before[name]
+        assert chain == wanted
+        assert set(users[previous[row][previous[row] != ABSENT]]) <= {users[row]}
+
+
+def windows_of(settings: Settings) -> Windows:
+    made = MadeFrom.read(settings.feature_tables)
+    assert made is not None
+    return Windows.before(made.moment, LSTM.label_delay, calibration_days=7, test_days=7)
 
 
 def test_a_lake_that_moved_on_is_not_trained_on(
