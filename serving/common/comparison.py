@@ -9,24 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components.common.records import Decision
+from components.common.sums import Sum
 from serving.common.domain import service_of
 from serving.common.replay import Replayed
 
 _SHOWN = 20
 """Differing decisions that are kept to be looked at."""
-
-
-@dataclass
-class Sum:
-    """Decisions and their money, in currency units."""
-
-    count: int = 0
-    amount: float = 0.0
-
-    def add(self, amount: float) -> None:
-        """Count one."""
-        self.count += 1
-        self.amount = round(self.amount + amount, 6)
 
 
 @dataclass

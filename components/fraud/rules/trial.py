@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from components.common.sums import Sum
 from components.fraud.decision import Answer, Risk, Ruling
 from components.fraud.rules.fields import Values, values_of
 from components.fraud.rules.precedence import Verdict, overrule
@@ -36,18 +37,6 @@ class Case:
     """What the model said."""
     is_fraud: bool | None
     """None where no outcome is known yet."""
-
-
-@dataclass
-class Sum:
-    """Payments and their money, in currency units."""
-
-    count: int = 0
-    amount: float = 0.0
-
-    def add(self, amount: float) -> None:
-        self.count += 1
-        self.amount = round(self.amount + amount, 6)
 
 
 @dataclass

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from components.common.records import Decision
-from serving.common.comparison import Comparison, Sum, latest_labels
+from components.common.sums import Sum
+from serving.common.comparison import Comparison, latest_labels
 from serving.common.replay import Replayed
 
 Make = Callable[..., Decision]
