@@ -37,6 +37,7 @@ check: $(READY)  ## ruff, pyright and the import contracts
 bench: $(READY)  ## every measured claim, as JSON
 	$(BIN)/finloop bench features --json
 	$(BIN)/finloop bench handbook --json $(if $(DATA),--data $(DATA))
+	$(BIN)/finloop bench sequence --json
 	$(BIN)/finloop bench parity --json $(if $(DATA),--data $(DATA))
 	$(BIN)/finloop bench serving --json
 

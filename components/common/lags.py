@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ ABSENT = -1
 _NAME = re.compile(r"(.+)_lag_([1-9][0-9]*)")
 
 
+@cache
 def lag_name(feature: str, lag: int) -> str:
     """The input that holds a feature of the event `lag` events ago; 0 is the event itself."""
     return feature if lag == 0 else f"{feature}_lag_{lag}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.common.lags import flatten
@@ -68,7 +68,7 @@ class Facts:
 
     def text(self) -> str:
         """Canonical JSON, as the ledger keeps it in `Decision.features`."""
-        model = None if self.model is None else asdict(self.model)
+        model = None if self.model is None else vars(self.model)
         return canonical_json(
             {
                 "inputs": self.inputs,
@@ -76,8 +76,8 @@ class Facts:
                 "degraded": self.degraded,
                 "model": model,
                 "rules": self.rules,
-                "history": asdict(self.history),
-                "members": [asdict(member) for member in self.members],
+                "history": vars(self.history),
+                "members": [vars(member) for member in self.members],
                 "past": self.past,
             }
         )

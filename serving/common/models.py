@@ -54,6 +54,8 @@ class Fleet:
             ready["champion"] = self.champion
         if self.challenger is not None and self.share > 0:
             ready["challenger"] = self.challenger
+        if len(ready) < 2:
+            return list(ready.items())
         drawn = draw(entity_id, self.salt, self.share)
         return sorted(ready.items(), key=lambda arm: arm[0] != drawn)
 

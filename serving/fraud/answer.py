@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,14 +72,14 @@ def compose(
         risk_level=ruling.risk_level.value,
         probability=ruling.probability,
         reasons=_reasons(ruling, verdict, facts, model),
-        model=Answerer(**asdict(facts.model)) if facts.model is not None else None,
+        model=Answerer(**vars(facts.model)) if facts.model is not None else None,
         members=[
             MemberScore(name=by.name, version=by.version, arm=by.arm, probability=said[by.name])
             for by in facts.members
         ],
         policy=PolicyUsed(rules=rules.digest, applied=[rule.id for rule in verdict.applied]),
         feature_age_seconds=dict(sorted(facts.ages.items())),  # as canonical JSON keeps them
-        history=UserHistory(**asdict(facts.history)),
+        history=UserHistory(**vars(facts.history)),
         degraded=list(facts.degraded),
     )
 
