@@ -257,7 +257,10 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "missing argument": (["approve", "fraud-xgboost", "--by", "jun"], "Missing argument 'VERSION'"),
     "unknown command": (["train"], "No such command 'train'"),
     "unknown model": (["approve", "oracle", "1", "--by", "jun"], "no model named 'oracle'"),
-    "unknown model's rollout": (["rollout", "step", "oracle"], "choose one of: fraud-xgboost"),
+    "unknown model's rollout": (
+        ["rollout", "step", "oracle"],
+        "choose one of: fraud-lstm, fraud-xgboost",
+    ),
     "unknown domain": (["monitor", "weather"], "no domain named 'weather'"),
     "unknown pipeline": (["run", "oracle"], "no pipeline named 'oracle'"),
     "unknown argument": (["run", "data", "--set", "colour=red"], "no argument named 'colour'"),

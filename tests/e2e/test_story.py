@@ -71,9 +71,11 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("story")
     settings = Settings(home=folder / "home")
+    before = set(psutil.Process().children(recursive=True))  # servers that other tests share
     with (folder / "told.txt").open("w") as page, environment(settings):
         report = tell(settings, STORY, Console(file=page, width=100))
-    children = [process.name() for process in psutil.Process().children(recursive=True)]
+    after = set(psutil.Process().children(recursive=True))
+    children = [process.name() for process in after - before]
     with closing(Ledger(settings.ledger)) as ledger:
         yield Told(report, settings, ledger, Registry(settings), children)
 

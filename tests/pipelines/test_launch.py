@@ -74,7 +74,7 @@ def test_what_can_be_tuned_becomes_the_configuration() -> None:
             "fraud",
             {},
             "unknown_pipeline",
-            "no pipeline named 'fraud'; choose one of: data, fraud-x",
+            "no pipeline named 'fraud'; choose one of: data, fraud-lstm, fraud-x",
         ),
         ("launch", {}, "unknown_pipeline", "no pipeline named 'launch'"),
         ("data", {"sorce": "x"}, "unknown_argument", "no argument named 'sorce'; it has: source"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,11 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
+def _listen_to_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so do the tests in it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def serve(
     home: Path, artifacts: dict[str, Path], applied_store: Path, port: int, **more: str
@@ -100,6 +106,7 @@ def serve(
         env={**environment, "FINLOOP_SERVING_PORT": str(port), **more},
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=_listen_to_ctrl_c,  # noqa: PLW1509 - before any thread
     ) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())

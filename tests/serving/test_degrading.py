@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import onnx
@@ -64,11 +65,12 @@ class Asking:
 
     def __init__(self, running: Running) -> None:
         self._running = running
+        self._name = uuid4().hex
         self._count = 0
 
     def __call__(self, **changes: Any) -> dict[str, Any]:
         self._count += 1
-        answer = self._running.decide(f"{id(self)}-{self._count}", **changes)
+        answer = self._running.decide(f"{self._name}-{self._count}", **changes)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

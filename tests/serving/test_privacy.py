@@ -19,7 +19,7 @@ from components.common.identity import pseudonymise
 from components.common.ingest import ingest
 from components.common.ledger import Ledger, open_ledger
 from components.common.ledger.verify import verify
-from components.common.records import Decision, Erasure, Outcome, Shadow
+from components.common.records import Decision, Erasure, Member, Outcome, Shadow
 from components.common.settings import Settings
 from finloop import app
 from serving.common.carrying import Carrier
@@ -95,7 +95,9 @@ def _serve(
             ledger.append([decided(number, user_id=person)])
             shadow = Shadow(f"d{number}", "m", "2", 0.5, "REVIEW", 0.3, None, FIRST)
             outcome = Outcome("fraud", f"t{number}", True, FIRST, "chargeback", FIRST)
-            ledger.append([shadow, outcome])
+            digest = "9" * 64
+            said = Member(f"d{number}", "m", "3", digest, "champion", 0.4, None, 0.2, None, FIRST)
+            ledger.append([shadow, said, outcome])
         Carrier(lambda: ledger, online, Position(settings.serving), services()).step()
 
 
@@ -144,7 +146,7 @@ def test_the_person_is_nowhere_and_the_other_one_is_where_they_were(
     assert len(holding(home, kim)) >= 6, "else this test sees nothing"
     assert known_online(online, kim)
     erased = json.loads(run("erase", "kim", "--by", "mina", "--json").stdout)
-    assert erased["ledger"] == {"decisions": 2, "outcomes": 2, "shadows": 2}
+    assert erased["ledger"] == {"decisions": 2, "outcomes": 2, "members": 2, "shadows": 2}
     assert erased["files"] == {
         "kfp": 3,
         "lake/outcomes": 2,
@@ -166,7 +168,7 @@ def test_the_chain_holds_and_says_that_something_went(home: Path, store_settings
     run("erase", "kim", "--by", "mina")
     with closing(open_ledger(store_settings)) as ledger:
         found = verify(ledger)
-        assert (found.ok, found.erased) == (True, 6)
+        assert (found.ok, found.erased) == (True, 8)
         assert [one.subject_id for one in ledger.decisions()] == ["t1"]
         erasures = list(ledger.select(Erasure))
         assert {one.actor for one in erasures} == {"mina"}
@@ -191,7 +193,7 @@ def test_asking_again_removes_nothing_and_says_so(home: Path, store_settings: Se
     assert again.stdout == "Nothing is kept about this user, so nothing was removed.\n"
     assert run("erase", "nobody").stdout == again.stdout
     with closing(open_ledger(store_settings)) as ledger:
-        assert len(list(ledger.select(Erasure))) == 3, "one for each table, and none more"
+        assert len(list(ledger.select(Erasure))) == 4, "one for each table, and none more"
 
 
 def test_a_person_is_told_what_was_removed_and_what_comes_next(home: Path) -> None:
@@ -223,7 +225,7 @@ def test_what_is_too_old_expires_everywhere(
     days = (today - datetime(2026, 3, 1, tzinfo=UTC)) // timedelta(days=1) - 5
     monkeypatch.setenv("FINLOOP_RETENTION_DAYS", str(days))  # the days before 2026-03-06 go
     expired = json.loads(run("expire", "--by", "clock", "--json").stdout)
-    assert expired["ledger"] == {"decisions": 3, "outcomes": 3, "shadows": 3}
+    assert expired["ledger"] == {"decisions": 3, "members": 3, "outcomes": 3, "shadows": 3}
     assert expired["files"] == {"lake/outcomes": 2, "lake/transactions": 2}
     with closing(open_ledger(store_settings)) as ledger:
         assert [one.subject_id for one in ledger.decisions()] == ["t7"]

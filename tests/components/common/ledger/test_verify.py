@@ -14,7 +14,7 @@ from components.common.ledger import Ledger, writing
 from components.common.ledger.book import open_store
 from components.common.ledger.tables import TABLES, Column
 from components.common.ledger.verify import Anchor, Verification, verify
-from components.common.records import Decision, Event, Outcome, Shadow
+from components.common.records import Decision, Event, Member, Outcome, Shadow
 from tests.components.common.ledger.conftest import WHEN
 
 Make = Callable[..., Decision]
@@ -44,10 +44,13 @@ def _without_guards(where: Path | SecretStr) -> list[str]:
 
 @pytest.fixture
 def written(ledger: Ledger, decision: Make, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """Ten rows of four kinds in three segments: 1-4, 5-8, 9-10."""
+    """Ten rows of five kinds in three segments: 1-4, 5-8, 9-10."""
     monkeypatch.setattr(writing, "SEGMENT_ROWS", 4)
-    for number in range(1, 8):
+    for number in range(1, 7):
         ledger.append([decision(number)])
+    ledger.append(
+        [Member("d1", "m", "3", "9" * 64, "champion", 0.4, "APPROVE", 0.2, "model_late", WHEN)]
+    )
     ledger.append([Shadow("d1", "m", "4", 0.5, "REVIEW", 0.3, None, WHEN)])
     ledger.append([Outcome("fraud", "t1", True, WHEN, "chargeback", WHEN)])
     ledger.append([Event("approval", "m", "4", "kim", WHEN, "4", {"note": "known"})])
@@ -133,13 +136,13 @@ def test_rows_that_changed_places_are_found(written: Ledger, tamper: Tamper) -> 
 
 def test_a_removed_row_cannot_be_closed_up(written: Ledger, tamper: Tamper) -> None:
     tamper(
-        "DELETE FROM decisions WHERE seq = 6",
-        "UPDATE decisions SET seq = 6 WHERE seq = 7",
+        "DELETE FROM decisions WHERE seq = 5",
+        "UPDATE decisions SET seq = 5 WHERE seq = 6",
     )
     told = sentences(verify(written))
     assert told == [
-        "Row 6 (decisions) of segment 2 is not what was written.",
-        "Row 7 is missing from segment 2.",
+        "Row 5 (decisions) of segment 2 is not what was written.",
+        "Row 6 is missing from segment 2.",
     ]
 
 
