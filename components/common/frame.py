@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from components.common.artifact import Matrix, matrix
+from components.common.artifact import matrix
 from components.common.lags import ABSENT, Numbers, Sequences, parse_lag
 from components.common.training_data import SPLIT
 
@@ -56,7 +56,7 @@ class Frame:
         chosen = np.flatnonzero(self.mask(*splits)).astype(np.int32)
         past = np.empty((len(self.rows), 0), np.int32) if self.previous is None else self.previous
         index = np.concatenate([chosen[:, None], past[chosen]], axis=1)
-        return Sequences(self._matrix(features), index)
+        return Sequences(matrix(self.rows, features), index)
 
     def _lagged(self, name: str) -> tuple[str, int] | None:
         feature, lag = parse_lag(name)
@@ -68,9 +68,6 @@ class Frame:
         before = self.previous[chosen, lag - 1]
         values = self.rows[feature].to_numpy(np.float64)[before]
         return np.where(before == ABSENT, np.nan, values)
-
-    def _matrix(self, features: tuple[str, ...]) -> Matrix:
-        return matrix(self.rows, features)
 
 
 def write_frame(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from components.common.lags import flatten
@@ -61,7 +62,7 @@ class Facts:
     past: dict[str, list[float | None]] = field(default_factory=dict)
     """Features of the entity's events before, newest first, where a model looks at them."""
 
-    @property
+    @cached_property
     def features(self) -> dict[str, float | None]:
         """Everything that a model may ask for by name."""
         return {**self.inputs, **flatten(self.past)}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,7 +42,7 @@ class Gathered:
     past: dict[str, list[float | None]] = field(default_factory=dict)
     """Features of the user's payments before, newest first."""
 
-    @property
+    @cached_property
     def features(self) -> dict[str, float | None]:
         """Everything that a model may ask for by name."""
         return {**self.inputs, **flatten(self.past)}
