@@ -131,23 +131,27 @@ class PostgresStore:
         return self._connection
 
     def _prepare(self) -> None:
-        wanted = [*tables(POSTGRES), *indexes(), *_triggers()]
-        if {name for name, _ in wanted} <= self._present():
+        if not self._missing():
             return
         with self._transaction("BEGIN"):
             self.execute("SELECT pg_advisory_xact_lock(hashtext('finloop ledger'))")
-            self.execute(_FUNCTIONS)
-            for _, statement in wanted:
+            missing = self._missing()  # none, if another process made them and writes by now
+            if missing:
+                self.execute(_FUNCTIONS)
+            for statement in missing:
                 self.execute(statement)
 
-    def _present(self) -> set[str]:
+    def _missing(self) -> list[str]:
+        """Statements that make what the schema does not have yet."""
         found = self.rows(
             "SELECT relname AS name FROM pg_class "
             "WHERE relnamespace = current_schema()::regnamespace "
             "UNION SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
             "WHERE c.relnamespace = current_schema()::regnamespace"
         )
-        return {row["name"] for row in found}
+        present = {row["name"] for row in found}
+        wanted = [*tables(POSTGRES), *indexes(), *_triggers()]
+        return [statement for name, statement in wanted if name not in present]
 
     @contextmanager
     def _errors_told(self) -> Iterator[None]:
