@@ -24,7 +24,6 @@ from components.common.settings import Settings
 from components.fraud.features import MODEL_INPUT, build_feature_tables
 from components.fraud.features.build import AT_MIDNIGHT
 from feature_repo.publish import publish
-from feature_repo.store import open_store
 from serving.common.domain import services
 from serving.common.following import make_carrier
 from serving.common.runtime import Runtime
@@ -51,7 +50,7 @@ class Lane:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._runtime = Runtime(settings, services(), open_store)
+        self._runtime = Runtime(settings, services())
         self._runtime.open_ledger()
         self._carrier = make_carrier(settings)
         self._groups = 0

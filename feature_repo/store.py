@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from components.common.errors import refused
 from components.common.settings import Settings
+from feature_repo.layout import Layout
 from feature_repo.online import online_side
 from feature_repo.profiles import repo_config
 
@@ -43,6 +44,7 @@ def apply(settings: Settings) -> FeatureStore:
     gone = [each for each in known if each.name not in names]
     store.apply(wanted, objects_to_delete=gone, partial=False)
     online_side(settings).prepare()
+    Layout.of(store).write(settings)
     return store
 
 

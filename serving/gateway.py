@@ -1,35 +1,60 @@
 """The BentoML service: every domain's endpoints on one application.
 
-BentoML answers `/healthz` and `/readyz`; its request metrics are replaced by our own, because
-they keep one time series for each path, and a path with an id in it has no end.
+BentoML's own process imports this module, too, and never answers a request: what answers them is
+made in the worker. BentoML answers `/healthz` and `/readyz`; its request metrics are replaced by
+our own, because they keep one time series for each path, and a path with an id in it has no end.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
 import bentoml
+from _bentoml_sdk import Service
 
-from components.common.settings import load_settings
-from feature_repo.store import open_store
-from serving.common.app import make_app
-from serving.common.domain import services
-from serving.common.log import log_plainly
-from serving.common.runtime import Runtime
+from serving.common.front_door import FrontDoor
 
-log_plainly()
-_runtime = Runtime(load_settings(), services(), open_store)
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from serving.common.runtime import Runtime
+
+
+class _Served(Service[Any]):
+    """The application of a worker, with our endpoints in front of BentoML's middleware."""
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        from serving.common.app import make_app
+        from serving.common.log import log_plainly
+
+        log_plainly()
+        app = make_app(_runtime())
+        self.mount_asgi_app(app)  # BentoML starts and stops it, and answers for what it lacks
+        return FrontDoor(app, super().to_asgi(is_main))
+
+
+@cache
+def _runtime() -> Runtime:
+    """What this worker holds."""
+    from components.common.settings import load_settings
+    from serving.common.domain import services
+    from serving.common.runtime import Runtime
+
+    return Runtime(load_settings(), services())
 
 
 @bentoml.service(
     name="finloop",
+    service_class=_Served,
     workers=1,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     traffic={"timeout": 30},
 )
-@bentoml.asgi_app(make_app(_runtime))
 class Gateway:
     """Decisions over HTTP."""
 
     def __is_ready__(self) -> bool:
         """Ready once the ledger is open and a manifest was read; a missing model only degrades."""
-        return _runtime.ready
+        return _runtime().ready

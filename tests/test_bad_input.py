@@ -554,7 +554,7 @@ def test_an_answer_that_comes_too_late_is_a_problem_and_is_given_when_asked_agai
     store_settings: Settings, eventually: Callable[..., None]
 ) -> None:
     write_manifest(store_settings.serving, Manifest(1, {XGBOOST.name: Deployment()}))
-    runtime = Runtime(store_settings, services(), open_store)
+    runtime = Runtime(store_settings, services())
     app = make_app(runtime, answer_seconds=0.3)
     asked = payment()
     with TestClient(app, headers={"X-API-Key": KEY}) as client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import isfinite, nan
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,9 @@ class Scorer:
 
 def vector(features: Mapping[str, Any], inputs: Sequence[str]) -> Matrix:
     """One row [1, f] from named values; None, missing and not finite become NaN."""
-    row = [_number(features.get(name)) for name in inputs]
-    return np.array([row], dtype=np.float32)
+    row = np.array([[features.get(name) for name in inputs]], dtype=np.float64)  # None is NaN
+    row[~np.isfinite(row)] = nan
+    return row.astype(np.float32)
 
 
 def matrix(frame: pd.DataFrame, inputs: Sequence[str]) -> Matrix:
@@ -97,11 +98,6 @@ def write_inputs(directory: Path, inputs: Sequence[str]) -> None:
     """Write the ordered feature names of an artifact."""
     text = json.dumps(list(inputs), ensure_ascii=False, indent=1)
     (directory / INPUTS).write_text(text + "\n", encoding="utf-8")
-
-
-def _number(value: Any) -> float:
-    number = nan if value is None else float(value)
-    return number if isfinite(number) else nan
 
 
 def session_of(graph: bytes) -> onnxruntime.InferenceSession:

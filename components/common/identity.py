@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import MutableMapping
-from typing import cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def pseudonymise(raw: str, key: bytes) -> str:
@@ -15,7 +17,15 @@ def pseudonymise(raw: str, key: bytes) -> str:
     The same id has the same pseudonym for as long as the key stays, and nobody without the key can
     try ids until one fits.
     """
-    return hmac.digest(key, raw.encode(), "sha256")[:16].hex()
+    keyed = _keyed(key).copy()
+    keyed.update(raw.encode())
+    return keyed.hexdigest()[:32]
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """A digest that has seen the key only; it is copied, never continued."""
+    return hmac.new(key, digestmod="sha256")
 
 
 def pseudonymise_column(
@@ -25,6 +35,8 @@ def pseudonymise_column(
 
     `known` remembers id → pseudonym between the batches of one column and lives in memory only.
     """
+    import pyarrow as pa  # whoever serves gives pseudonyms one by one
+
     encoded = column.dictionary_encode()
     raw_ids = cast("list[str]", encoded.dictionary.to_pylist())
     for raw in raw_ids:

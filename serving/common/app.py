@@ -22,6 +22,7 @@ from serving.common.problem import say_problems
 from serving.common.record_endpoints import record_routes
 from serving.common.review_endpoints import review_routes
 from serving.common.runtime import Runtime
+from serving.common.straight import Straight
 
 _Key = Annotated[str | None, Security(APIKeyHeader(name=HEADER, auto_error=False))]
 _Token = Annotated[object, Security(HTTPBearer(auto_error=False))]
@@ -51,14 +52,17 @@ def make_app(runtime: Runtime, answer_seconds: float = ANSWER_SECONDS) -> FastAP
     )
     say_problems(app)
     guarded = APIRouter(dependencies=[Depends(_key_check(runtime))])
-    for service in runtime.services:
-        guarded.include_router(service.router(runtime))
+    routers = [service.router(runtime) for service in runtime.services]
+    for router in routers:
+        guarded.include_router(router)
     guarded.include_router(record_routes(runtime))
     guarded.include_router(review_routes(runtime))
     app.include_router(guarded)
     show_page(app)
     _show_metrics(app)
     _say_unknown(app)
+    routes = [route for router in routers for route in router.routes]
+    app.add_middleware(Straight, routes=routes, keys=runtime.settings.api_keys)
     app.add_middleware(Patience, seconds=answer_seconds)
     app.add_middleware(Counting)
     return app

@@ -8,7 +8,6 @@ import signal
 import components
 from components.common.ledger import open_ledger
 from components.common.settings import Settings
-from feature_repo.store import open_store
 from serving.common.carrying import Carrier
 from serving.common.domain import services
 from serving.common.online_features import OnlineFeatures
@@ -40,7 +39,7 @@ def make_carrier(settings: Settings) -> Carrier:
     """What carries the ledger of an installation into its online store."""
     return Carrier(
         lambda: open_ledger(settings),
-        OnlineFeatures(settings, open_store),
+        OnlineFeatures(settings),
         Position(settings.serving),
         services(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from components.common.artifact import Scorer
@@ -25,7 +26,7 @@ class Model:
     release: Release
     scorer: Scorer
 
-    @property
+    @cached_property
     def directory(self) -> Path:
         return Path(self.release.path)
 

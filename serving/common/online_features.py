@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from feast import FeatureStore, FeatureView
+from datetime import datetime
+from typing import Any, Literal
 
 from components.common.errors import unavailable
 from components.common.settings import Settings
+from feature_repo.layout import Layout, View, layout_path
 from feature_repo.online import identity, online_side, out_of_reach
 from serving.common.online_rows import Rows, rows_of
 
@@ -37,8 +33,7 @@ class ViewRow:
 
 @dataclass(frozen=True)
 class _Opened:
-    store: FeatureStore
-    views: dict[str, FeatureView]
+    views: Mapping[str, View]
     rows: Rows
 
 
@@ -49,12 +44,10 @@ class OnlineFeatures:
     without it at once, rather than each waiting in vain.
     """
 
-    def __init__(self, settings: Settings, open_store: Callable[[Settings], FeatureStore]) -> None:
-        """`open_store` is slow and runs off the hot path."""
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._open_store = open_store
         self._opened: _Opened | None = None
-        self._seen: tuple[int, ...] | None = None
+        self._seen: tuple[int, int] | None = None
         self._down = False
 
     @property
@@ -68,12 +61,12 @@ class OnlineFeatures:
         return self._opened is not None and not self._down
 
     def refresh(self) -> bool:
-        """Open the store anew where its registry has changed, then swap; whether it had.
+        """Open the store anew where its views have changed, then swap; whether they had.
 
         A store that was down is asked whether it is back.
         """
-        seen = _stamps(self._settings.feast)
-        changed = bool(seen) and seen != self._seen
+        seen = self._stamp()
+        changed = seen is not None and seen != self._seen
         if changed:
             self._opened = self._open()
             self._seen = seen
@@ -94,7 +87,7 @@ class OnlineFeatures:
         if opened is None or self._down:
             return found
         known = [name for name in views if name in opened.views]
-        wanted = [(name, keys[opened.views[name].join_keys[0]]) for name in known]
+        wanted = [(name, keys[opened.views[name].entity]) for name in known]
         try:
             rows = opened.rows.read(wanted)
         except Exception as error:  # noqa: BLE001 - whatever a store raises, the decision goes on
@@ -110,13 +103,12 @@ class OnlineFeatures:
 
         Raises `FinloopError("online_store_unavailable")` where the store refuses.
         """
-        import pandas as pd
-
         if self._opened is None:
             raise unavailable("feature_store_unavailable", "The feature store is not open yet.")
-        frame = pd.DataFrame([{"created": datetime.now(UTC), **row} for row in rows])
+        entity = self._opened.views[view].entity
+        written = [(row[entity], row["event_timestamp"], row) for row in rows]
         try:
-            self._opened.store.write_to_online_store(view, df=frame)
+            self._opened.rows.write(view, written)
         except (OSError, sqlite3.Error, *_redis_errors()) as error:  # looked up when one is raised
             raise out_of_reach(error) from error
 
@@ -131,11 +123,15 @@ class OnlineFeatures:
         return identity(online_side(self._settings))
 
     def _open(self) -> _Opened:
-        store = self._open_store(self._settings)
-        views = {view.name: view for view in store.list_batch_feature_views()}
-        secret = self._settings.online_store
-        address = secret.get_secret_value() if secret is not None else None
-        return _Opened(store, views, rows_of(store, views, address))
+        layout = Layout.read(self._settings)
+        return _Opened(layout.views, rows_of(self._settings, layout))
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = layout_path(self._settings).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
 
     def _look_again(self, rows: Rows) -> None:
         try:
@@ -148,12 +144,12 @@ class OnlineFeatures:
 
 
 def _view_row(
-    view: FeatureView, moment: datetime | None, values: Mapping[str, Any], at: datetime
+    view: View, moment: datetime | None, values: Mapping[str, Any], at: datetime
 ) -> ViewRow:
     if moment is None:
         return ViewRow(trouble="missing")
     age = max(0.0, (at - moment).total_seconds())
-    if view.ttl and age > view.ttl.total_seconds():
+    if view.ttl_seconds and age > view.ttl_seconds:
         return ViewRow(age_seconds=age, trouble="stale")
     return ViewRow(values, age)
 
@@ -162,11 +158,3 @@ def _redis_errors() -> tuple[type[Exception], ...]:
     from redis.exceptions import RedisError
 
     return (RedisError,)
-
-
-def _stamps(folder: Path) -> tuple[int, ...]:
-    stamps = []
-    for path in sorted(folder.glob("registry*")):
-        with suppress(FileNotFoundError):
-            stamps.append(path.stat().st_mtime_ns)
-    return tuple(stamps)

@@ -82,6 +82,11 @@ def _described(status: HTTPStatus) -> dict[str, object]:
 
 async def _finloop_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FinloopError)  # noqa: S101 - what the handler is registered for
+    return said(error)
+
+
+def said(error: FinloopError) -> Response:
+    """The answer that an error of ours becomes."""
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s", error.message)
     return problem(error.http_status, error.code, error.message)

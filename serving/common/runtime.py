@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components import find_model
 from components.common.errors import unavailable
@@ -23,9 +22,6 @@ from serving.common.recorder import Recorder
 from serving.common.shadowing import Shadowing
 from serving.common.watching import repeat
 
-if TYPE_CHECKING:
-    from feast import FeatureStore
-
 _MODELS_SECONDS = 0.5
 _STORE_SECONDS = 0.5
 _LEDGER_SECONDS = 0.25
@@ -39,18 +35,13 @@ _log = logging.getLogger("finloop.serving")
 class Runtime:
     """The state of one service worker. Made cheaply; `start` opens files in the background."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        services: tuple[DomainService, ...],
-        open_store: Callable[[Settings], FeatureStore],
-    ) -> None:
+    def __init__(self, settings: Settings, services: tuple[DomainService, ...]) -> None:
         self.settings = settings
         self.services = services
         self.pseudonym_key = settings.pseudonym_secret()
         self.models = Models(settings.serving, self._prepare)
         self.budget = Budget(settings.model_budget_ms)
-        self.online = OnlineFeatures(settings, open_store)
+        self.online = OnlineFeatures(settings)
         self.recent: dict[str, Recent[Any]] = {
             service.name: Recent(service.carried.event_of)
             for service in services

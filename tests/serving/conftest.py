@@ -24,7 +24,6 @@ from components.fraud import XGBOOST
 from components.fraud.boosting import Boosting, BoostingConfig
 from components.fraud.decision import Policy
 from components.fraud.features import MODEL_INPUT
-from feature_repo.store import open_store
 from serving.common.app import make_app
 from serving.common.domain import services
 from serving.common.manifest import Deployment, Manifest, Release, write_manifest
@@ -167,7 +166,7 @@ def store_settings(
 @pytest.fixture
 def online(store_settings: Settings) -> OnlineFeatures:
     """The online store of that installation, open."""
-    opened = OnlineFeatures(store_settings, open_store)
+    opened = OnlineFeatures(store_settings)
     opened.refresh()
     return opened
 
@@ -180,7 +179,7 @@ def desk(
     write_manifest(
         store_settings.serving, Manifest(1, {"fraud-xgboost": Deployment(releases["1"])})
     )
-    runtime = Runtime(store_settings, services(), open_store)
+    runtime = Runtime(store_settings, services())
     with TestClient(make_app(runtime), headers={"X-API-Key": KEY}) as client:
         eventually(lambda: runtime.ready and runtime.online.open, "becoming ready")
         yield Desk(client, runtime)

@@ -14,7 +14,6 @@ import sys
 import uvicorn
 
 from components.common.settings import load_settings
-from feature_repo.store import open_store
 from serving.common.app import make_app
 from serving.common.domain import services
 from serving.common.runtime import Runtime
@@ -28,7 +27,7 @@ def main() -> None:
         while True:
             child = os.fork()
             if child == 0:
-                app = make_app(Runtime(settings, every, open_store))
+                app = make_app(Runtime(settings, every))
                 uvicorn.Server(uvicorn.Config(app, log_level="critical")).run([listening])
                 os._exit(0)
             print(child, flush=True)  # noqa: T201

@@ -19,7 +19,6 @@ from components.common.identity import pseudonymise
 from components.common.sealing import seal
 from components.fraud import XGBOOST
 from components.fraud.features import FRAUD_USER_DAILY
-from feature_repo.store import open_store
 from feature_repo.views import MIDNIGHT_TTL
 from serving.common.manifest import Deployment, Manifest, Release, read_manifest, write_manifest
 from serving.common.online_features import OnlineFeatures
@@ -134,7 +133,7 @@ def test_an_online_store_that_hangs(ask: Asking, server: RedisServer) -> None:
 
 def test_rows_that_are_too_old(ask: Asking, running: Running, server: RedisServer) -> None:
     settings = running.settings.model_copy(update={"online_store": server.address()})
-    online = OnlineFeatures(settings, open_store)
+    online = OnlineFeatures(settings)
     online.refresh()
     user = pseudonymise("old", running.settings.pseudonym_secret())
     values = dict.fromkeys(FRAUD_USER_DAILY.names, 2.5)

@@ -8,7 +8,6 @@ from starlette.testclient import TestClient
 
 from components.common.ledger.verify import verify
 from components.common.settings import Settings
-from feature_repo.store import open_store
 from serving.common.app import make_app
 from serving.common.domain import services
 from serving.common.manifest import Deployment, Manifest, Release, write_manifest
@@ -35,7 +34,7 @@ def test_a_decision_and_its_outcome_are_kept_there_and_nowhere_else(
     postgres_server.empty()
     settings = settings.model_copy(update={"ledger_url": postgres_server.address()})
     write_manifest(settings.serving, Manifest(1, {"fraud-xgboost": Deployment(releases["1"])}))
-    runtime = Runtime(settings, services(), open_store)
+    runtime = Runtime(settings, services())
     with TestClient(make_app(runtime), headers={"X-API-Key": KEY}) as client:
         eventually(lambda: runtime.ready, "becoming ready")
         sent = payment()

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from components.common.artifact import matrix
-from components.fraud.boosting import Boosting, BoostingConfig, load_booster
+from components.common.tree_paths import TreePaths
+from components.fraud.boosting import BOOSTER, Boosting, BoostingConfig, load_booster
 from components.fraud.features import MODEL_INPUT
 from components.fraud.isolation_forest import ANOMALY
 from components.fraud.reasons import (
     LIMIT,
     TEXTS,
-    contributions,
     explain,
     rank_reasons,
     reason_code,
@@ -129,10 +129,10 @@ def test_a_trained_model_names_what_it_saw(folder: Path) -> None:
 
 
 def test_contributions_add_up_to_the_margin(folder: Path) -> None:
-    booster = load_booster(folder)
+    booster, paths = load_booster(folder), TreePaths.read(folder / BOOSTER)
     rows = np.random.default_rng(1).normal(size=(20, len(MODEL_INPUT) + 1)).astype(np.float32)
     margin = booster.inplace_predict(rows, predict_type="margin")
-    rest = margin - contributions(booster, rows).sum(axis=1)
+    rest = margin - np.array([paths.contributions(row).sum() for row in rows])
     np.testing.assert_allclose(rest, rest[0], atol=1e-4)
 
 

@@ -193,14 +193,10 @@ def test_the_page_describes_every_endpoint_with_an_example(desk: Desk) -> None:
     assert {"APIKeyHeader", "HTTPBearer"} <= set(described["components"]["securitySchemes"])
 
 
-def refuses(settings: Settings) -> Any:
-    raise AssertionError("no feature store is looked for where there is none")
-
-
 def test_it_is_not_ready_before_a_manifest_and_decides_all_the_same(
     settings: Settings, eventually: Any
 ) -> None:
-    runtime = Runtime(settings, services(), refuses)
+    runtime = Runtime(settings, services())
     with TestClient(make_app(runtime), headers={"X-API-Key": "a key of the tests"}) as client:
         eventually(lambda: runtime.ledger_is_open, "opening the ledger")
         assert not runtime.ready
@@ -213,7 +209,7 @@ def test_nothing_is_decided_before_the_ledger_opens(
 ) -> None:
     settings.home.mkdir()
     settings.ledger.write_bytes(b"not a database" * 1000)
-    runtime = Runtime(settings, services(), refuses)
+    runtime = Runtime(settings, services())
     with TestClient(make_app(runtime), headers={"X-API-Key": "a key of the tests"}) as client:
         answer = client.post("/v1/fraud/decisions", json=payment())
         assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
@@ -226,7 +222,7 @@ def test_nothing_is_decided_before_the_ledger_opens(
 def test_a_new_worker_knows_what_was_decided_before_it_started(desk: Desk, eventually: Any) -> None:
     when = datetime.now(UTC) - timedelta(minutes=5)
     desk.decide(event_timestamp=when.isoformat())
-    other = Runtime(desk.runtime.settings, services(), refuses_quietly)
+    other = Runtime(desk.runtime.settings, services())
     with TestClient(make_app(other), headers=desk.client.headers) as client:
         eventually(lambda: other.ready, "catching up")
         client.post("/v1/fraud/decisions", json=payment(transaction_id="t2"))
@@ -244,7 +240,3 @@ def test_a_worker_forgets_what_the_store_holds_however_early_it_was_carried(
         ((place, _),) = desk.runtime.ledger.decisions_after(place, 2)
         Position(desk.runtime.settings.serving).write("fraud", place)
     eventually(lambda: len(recent) == 0, "forgetting")
-
-
-def refuses_quietly(settings: Settings) -> Any:
-    raise OSError("the feature store is out of reach")

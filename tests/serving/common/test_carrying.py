@@ -150,7 +150,7 @@ def test_decisions_wait_while_there_is_no_feature_store(
     settings: Settings, ledger: Ledger, decided: Make
 ) -> None:
     ledger.append([decided(1)])
-    closed = OnlineFeatures(settings, open_store)
+    closed = OnlineFeatures(settings)
     position = Position(settings.serving)
     with pytest.raises(FinloopError, match="decisions wait in the ledger"):
         Carrier(lambda: ledger, closed, position, services()).step()

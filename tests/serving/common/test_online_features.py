@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from components.common.errors import FinloopError
 from components.common.settings import Settings
 from components.fraud.features import FRAUD_MERCHANT_DAILY, FRAUD_USER_DAILY
+from feature_repo.layout import Layout
 from feature_repo.store import open_store
 from feature_repo.views import MIDNIGHT_TTL
 from serving.common.online_features import OnlineFeatures, ViewRow
@@ -48,6 +51,44 @@ def test_feasts_own_answer_is_the_same(online: OnlineFeatures, store_settings: S
     row = online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY]
     assert row.values == {name: answer[name][0] for name in FRAUD_USER_DAILY.names}
     assert row.values["user_std_30d"] is None
+
+
+def test_feast_itself_writes_what_is_read_here(
+    online: OnlineFeatures, store_settings: Settings
+) -> None:
+    known: dict[str, Any] = {
+        "timestamps": [1, 2**52],
+        "transaction_ids": ["a", "b"],
+        "amounts": [1.5, math.inf],
+        "merchant_ids": ["m", "m"],
+        "device_ids": ["", "d"],
+        "latitudes": [37.5, -1.0],
+        "longitudes": [127.0, 0.0],
+        "steps": [0.5],
+        "remembered": None,
+        "position": 2**40,
+    }
+    when = MIDNIGHT + timedelta(seconds=7)
+    frame = pd.DataFrame([{"user_id": "김", "event_timestamp": when, "created": when, **known}])
+    open_store(store_settings).write_to_online_store(RECENT, df=frame)
+    row = online.read([RECENT], {"user_id": "김"}, when + timedelta(seconds=1))[RECENT]
+    assert (row.values, row.age_seconds) == (known, 1.0)
+
+
+def test_feast_itself_reads_what_is_written_here(
+    online: OnlineFeatures, store_settings: Settings
+) -> None:
+    columns = {
+        "timestamps": [1, 2],
+        "transaction_ids": ["a", "b"],
+        "amounts": [],
+        "remembered": 70,
+        "position": None,
+    }
+    online.write(RECENT, [{"user_id": "김", "event_timestamp": MIDNIGHT, **columns}])
+    names = [f"{RECENT}:{name}" for name in columns]
+    answer = open_store(store_settings).get_online_features(names, [{"user_id": "김"}]).to_dict()
+    assert {name: answer[name][0] for name in columns} == columns
 
 
 def test_lists_come_back_as_they_were_written(online: OnlineFeatures) -> None:
@@ -100,13 +141,13 @@ def test_a_view_that_does_not_exist_costs_no_other(online: OnlineFeatures) -> No
 def test_a_broken_file_degrades(online: OnlineFeatures, store_settings: Settings) -> None:
     write_user(online)
     (store_settings.feast / "online.db").write_bytes(b"no database" * 1000)
-    fresh = OnlineFeatures(store_settings, open_store)
+    fresh = OnlineFeatures(store_settings)
     fresh.refresh()
     assert fresh.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble == "unavailable"
 
 
 def test_without_a_feature_store_everything_is_unavailable(tmp_path: Path) -> None:
-    closed = OnlineFeatures(Settings(home=tmp_path), open_store)
+    closed = OnlineFeatures(Settings(home=tmp_path))
     assert not closed.refresh()
     assert closed.read([USER_DAILY], KEYS, MIDNIGHT) == {USER_DAILY: ViewRow(trouble="unavailable")}
     with pytest.raises(FinloopError, match="not open"):
@@ -114,11 +155,10 @@ def test_without_a_feature_store_everything_is_unavailable(tmp_path: Path) -> No
 
 
 def test_it_opens_once_the_store_appears_and_again_when_it_changes(
-    applied_store: Path, online: OnlineFeatures, store_settings: Settings
+    online: OnlineFeatures, store_settings: Settings
 ) -> None:
     assert not online.refresh(), "nothing has changed"
-    registry = store_settings.feast / "registry.db"
-    registry.write_bytes((applied_store / "feast" / "registry.db").read_bytes())
+    Layout.read(store_settings).write(store_settings)
     assert online.refresh()
 
 
@@ -166,7 +206,7 @@ def test_a_server_that_is_gone_degrades_and_comes_back_by_itself(
     own_redis: tuple[RedisServer, Settings], caplog: pytest.LogCaptureFixture
 ) -> None:
     server, settings = own_redis
-    online = OnlineFeatures(settings, open_store)
+    online = OnlineFeatures(settings)
     online.refresh()
     write_user(online)
     assert online.read([USER_DAILY], KEYS, MIDNIGHT)[USER_DAILY].trouble is None
@@ -192,7 +232,7 @@ def test_a_server_that_hangs_holds_up_one_decision(
     own_redis: tuple[RedisServer, Settings],
 ) -> None:
     server, settings = own_redis
-    online = OnlineFeatures(settings, open_store)
+    online = OnlineFeatures(settings)
     online.refresh()
     write_user(online)
     assert server.process is not None

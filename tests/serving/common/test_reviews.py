@@ -21,7 +21,6 @@ from components.common.ledger import Ledger
 from components.common.ledger_rows import stage_ledger
 from components.common.records import Decision
 from components.common.settings import Settings
-from feature_repo.store import open_store
 from serving.common.app import make_app
 from serving.common.domain import services
 from serving.common.review_queue import (
@@ -72,7 +71,7 @@ def ask(
     with ExitStack() as stack:
         workers = []
         for _ in range(2):
-            runtime = Runtime(many_people, services(), open_store)
+            runtime = Runtime(many_people, services())
             workers.append(stack.enter_context(TestClient(make_app(runtime))))
             eventually(lambda runtime=runtime: runtime.ledger_is_open, "opening the ledger")
 

@@ -16,7 +16,6 @@ from components.common.identity import pseudonymise
 from components.common.ledger import Ledger
 from components.common.settings import Settings
 from components.fraud.history import REMEMBERED, History, K, Transaction
-from feature_repo.store import open_store
 from serving.common.app import make_app
 from serving.common.carrying import Carrier
 from serving.common.domain import services
@@ -99,7 +98,7 @@ def office(
     write_manifest(
         store_settings.serving, Manifest(1, {"fraud-xgboost": Deployment(releases["1"])})
     )
-    runtimes = [Runtime(store_settings, services(), open_store) for _ in range(2)]
+    runtimes = [Runtime(store_settings, services()) for _ in range(2)]
     clients = [TestClient(make_app(one), headers={"X-API-Key": KEY}) for one in runtimes]
     with clients[0], clients[1]:
         for one in runtimes:
