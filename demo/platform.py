@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import domains
 from components.common.environment import as_environment
 from components.common.errors import unavailable
 from components.common.mlflow_server import server_command
@@ -88,15 +87,14 @@ def start_evidently(supervisor: Supervisor, settings: Settings) -> str:
     return address
 
 
-def start_controllers(supervisor: Supervisor, settings: Settings) -> None:
-    """Start the rollout controller of every model: what is approved goes out by itself."""
-    for model in (model.name for domain in domains() for model in domain.models):
-        supervisor.start(
-            f"rollout-{model}",
-            (sys.executable, "-m", "finloop", "rollout", "step", model, "--every", "2"),
-            env=as_environment(settings),
-            log=settings.logs / f"rollout-{model}.log",
-        )
+def start_controller(supervisor: Supervisor, settings: Settings) -> None:
+    """Start the rollout controller: what is approved goes out by itself."""
+    supervisor.start(
+        "rollout",
+        (sys.executable, "-m", "finloop", "rollout", "step", "--every", "2"),
+        env=as_environment(settings),
+        log=settings.logs / "rollout.log",
+    )
 
 
 def await_release(

@@ -17,7 +17,7 @@ from components.common.settings import Settings
 from demo.platform import (
     Address,
     await_mlflow,
-    start_controllers,
+    start_controller,
     start_evidently,
     start_mlflow,
     with_api_key,
@@ -48,7 +48,7 @@ def up(settings: Settings, console: Console, pause: Callable[[float], None]) -> 
         evidently = start_evidently(supervisor, settings)
         await_mlflow(settings, mlflow)
         services = start_services(supervisor, settings).address
-        start_controllers(supervisor, settings)
+        start_controller(supervisor, settings)
         _show(console, _addresses(settings, evidently, services))
         _say(console, *_to_try(settings, services, key), "Ctrl-C stops everything.")
         while all(process.running for process in supervisor.processes):

@@ -103,20 +103,27 @@ def rollout_status(model: _Model, as_json: _Json = False) -> None:
 
 
 def rollout_step(
-    model: _Model,
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="Every model if left out.")
+    ] = None,
     every: Annotated[
         float, typer.Option(metavar="SECONDS", help="Go on looking, this often, until Ctrl-C.")
     ] = 0.0,
     as_json: _Json = False,
 ) -> None:
-    """Note promotions, admit or refuse versions, and make at most one move."""
+    """Note promotions, admit or refuse versions, and make at most one move of each model."""
+    from components import domains, find_model
+    from components.common.registry import Registry
     from monitoring.poll import poll
-    from monitoring.rollout import step
+    from monitoring.rollout import step_all
 
-    with _opened_for(model) as (spec, registry, ledger):
+    every_model = tuple(spec for domain in domains() for spec in domain.models)
+    specs = (find_model(model)[1],) if model else every_model
+    with _opened() as (settings, ledger):
+        registry = Registry(settings)
 
         def look() -> None:
-            moved = step(spec, registry, ledger, datetime.now(UTC))
+            moved = step_all(specs, registry, ledger, datetime.now(UTC))
             if moved or every <= 0:  # who goes on looking wants to hear of moves
                 _tell(moved, as_json)
 

@@ -7,7 +7,7 @@ Moves are numbered, so that of two controllers, or a controller and a human, one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from components import find_model
 from components.common.approval import admissible, record_promotions
 from components.common.domain import ModelSpec
-from components.common.errors import refused
+from components.common.errors import FinloopError, refused
 from components.common.ledger import Ledger
 from components.common.records import Event
 from components.common.registry import Registry
@@ -62,6 +62,25 @@ def step(spec: ModelSpec, registry: Registry, ledger: Ledger, now: datetime) -> 
     if admitted or moved:
         rollout.follow(now)
     return [*promotions, *restored, *admitted, *moved]
+
+
+def step_all(
+    specs: Iterable[ModelSpec], registry: Registry, ledger: Ledger, now: datetime
+) -> list[Event]:
+    """`step` each model; one that cannot be moved does not hold up the others.
+
+    Raises the first `FinloopError` once all were looked at and none of them moved.
+    """
+    events: list[Event] = []
+    failed: FinloopError | None = None
+    for spec in specs:
+        try:
+            events += step(spec, registry, ledger, now)
+        except FinloopError as error:
+            failed = failed or error
+    if failed is not None and not events:
+        raise failed
+    return events
 
 
 def abort(

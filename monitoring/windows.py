@@ -82,12 +82,12 @@ def decisions_in(
     """Inputs of a window's decisions (float64, null is NaN), and `score` where `version` gave it.
 
     Every arm counts for the inputs: they are the world's, whoever answered. The ledger keeps them
-    under `inputs` of `Decision.features`.
+    under `inputs` of `Decision.features`, and what other models said as their own answers.
     """
     import pandas as pd
 
     rows = ledger.rows(
-        f"SELECT features, score, version, error FROM {ANSWERS} AS answers "  # noqa: S608 - names of ours
+        f"SELECT decision_id, features, score, version, error FROM {ANSWERS} AS answers "  # noqa: S608 - names of ours
         "WHERE domain = ? AND model = ? "
         "AND event_timestamp >= ? AND event_timestamp < ? AND recorded_at >= ? ORDER BY seq",
         domain,
@@ -96,7 +96,10 @@ def decisions_in(
         window.until,
         recorded_since,
     )
-    inputs = [json.loads(row["features"])["inputs"] for row in rows]
+    said = _said(ledger, domain, window, columns)
+    inputs = [
+        json.loads(row["features"])["inputs"] | said.get(row["decision_id"], {}) for row in rows
+    ]
     frame = pd.DataFrame(
         {name: [_number(values.get(name)) for values in inputs] for name in columns}
     )
@@ -105,6 +108,24 @@ def decisions_in(
         for row in rows
     ]
     return frame.astype(float)
+
+
+def _said(
+    ledger: Ledger, domain: str, window: Window, models: Sequence[str]
+) -> dict[str, dict[str, float | None]]:
+    """Id of a decision → model → its probability, of those among `models` that were members."""
+    rows = ledger.rows(
+        "SELECT members.decision_id, members.model, members.score FROM members "
+        "JOIN decisions ON decisions.decision_id = members.decision_id "
+        "WHERE decisions.domain = ? AND event_timestamp >= ? AND event_timestamp < ?",
+        domain,
+        window.since,
+        window.until,
+    )
+    said: dict[str, dict[str, float | None]] = {}
+    for row in (row for row in rows if row["model"] in models):
+        said.setdefault(row["decision_id"], {})[row["model"]] = row["score"]
+    return said
 
 
 def _number(value: object) -> float:

@@ -51,10 +51,10 @@ def resolve(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         return arguments.model_validate(dict(given)).as_parameters()
     except ValidationError as error:
         problem = error.errors()[0]
-        which = ".".join(str(part) for part in problem["loc"]) or "arguments"
+        which = ".".join(str(part) for part in problem["loc"])
+        taken = f"take {which}={given.get(which, '')}" if which else "be run like this"
         raise bad_input(
-            "bad_argument",
-            f"{name} cannot take {which}={given.get(which, '')}: {in_words(problem['msg'])}.",
+            "bad_argument", f"{name} cannot {taken}: {in_words(problem['msg'])}."
         ) from None
 
 

@@ -38,6 +38,8 @@ class ModelSpec:
     """Team that answers for the model."""
     lags: int = 0
     """Earlier events of the same entity that the model sees beside the one it is asked about."""
+    members: tuple[str, ...] = ()
+    """Other models whose probabilities are its only inputs, by their names."""
 
     @property
     def candidate(self) -> str:

@@ -84,6 +84,36 @@ def snapshot(
 
 
 @step
+def standing_members(model: str) -> str:
+    """Which version of each member of a model stands now."""
+    from components.common.members import standing_members as told
+    from components.common.settings import load_settings
+    from components.common.step_report import reported
+
+    with reported():
+        return told(load_settings(), model)
+
+
+@step
+def ask_members(
+    model: str,
+    standing: str,
+    code_digest: str,
+    frame: Input[Dataset],
+    asked: Output[Dataset],
+) -> None:
+    """What each member says of the calibration and test rows, as long as it did not know them."""
+    from pathlib import Path
+
+    from components.common.members import ask_members as ask
+    from components.common.settings import load_settings
+    from components.common.step_report import reported
+
+    with reported():
+        ask(load_settings(), model, standing, Path(frame.path), Path(asked.path))
+
+
+@step
 def register(
     model: str,
     author: str,

@@ -4,7 +4,9 @@ The map: `features/` what we know about a payment, `expectations.py` what its ta
 like, `boosting.py` and `sequence.py` the models (an isolation forest inside the first one),
 `*training.py` from a frame to a judged candidate, `reasons.py` why a payment was stopped,
 `decision.py` from probability to decision, `rules/` what people have decided beforehand and who
-overrides whom, `commands.py` what there is to do with rules, `steps.py` the pipeline steps.
+overrides whom; `blend.py` one probability from several, `costs.py` thresholds from money, and
+`policy_training.py` both with the rules as one release; `commands.py` what there is to do with
+rules, `steps.py` the pipeline steps.
 """
 
 from __future__ import annotations
@@ -32,10 +34,22 @@ XGBOOST = ModelSpec("fraud-xgboost", _SERVICE, LABEL, _DELAY, _GATES, _OWNER)
 LSTM = ModelSpec("fraud-lstm", _SERVICE, LABEL, _DELAY, _GATES, _OWNER, lags=10)
 """A network over the customer's last payments and the current one."""
 
+POLICY = ModelSpec(
+    "fraud-policy",
+    _SERVICE,
+    LABEL,
+    _DELAY,
+    (*_GATES, Gate("average_precision_over_best_member", at_least=-0.01)),
+    _OWNER,
+    lags=LSTM.lags,
+    members=(XGBOOST.name, LSTM.name),
+)
+"""What is decided from what the others say: a blend, thresholds and rules, released as one."""
+
 DOMAIN = Domain(
     name="fraud",
     title="Fraud",
-    models=(XGBOOST, LSTM),
+    models=(XGBOOST, LSTM, POLICY),
     layers={
         "components": "components/fraud/",
         "pipelines": "pipelines/fraud_xgboost.py",

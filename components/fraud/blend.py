@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 PRIOR_STRENGTH = 1.0
 """Weight of the prior towards the even blend, in units of one squared parameter; it decides only
 where the rows hold next to no frauds."""
-_LEAST = 1e-9
+LEAST = 1e-9
 """Probabilities are kept this far from 0 and 1."""
 
 
@@ -70,19 +69,10 @@ class Blend:
         """The member that answers alone where not all are present."""
         return max(present, key=lambda name: self.weights.get(name, -1.0))
 
-    def as_json(self) -> str:
-        """The blend as one JSON object."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Blend:
-        """The blend that `as_json` wrote."""
-        return cls(**json.loads(text))
-
 
 def log_odds(probability: npt.ArrayLike) -> Floats:
     """ln(p / (1 − p)), finite for every p in [0, 1]."""
-    p = np.clip(np.asarray(probability, dtype=np.float64), _LEAST, 1 - _LEAST)
+    p = np.clip(np.asarray(probability, dtype=np.float64), LEAST, 1 - LEAST)
     return np.log(p) - np.log1p(-p)
 
 

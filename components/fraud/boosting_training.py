@@ -29,7 +29,11 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     model.export(out)
     test = rows.widened((), TEST)
     made = Made(
-        chosen.model_dump(), model.predict_proba(test), _alone(model, test), _importance(model)
+        chosen.model_dump(),
+        model.predict_proba(test),
+        _alone(model, test),
+        _importance(model),
+        model.held_out,
     )
     return judge_artifact(XGBOOST, rows, out, made)
 

@@ -32,10 +32,16 @@ def mount(app: typer.Typer) -> None:
 
 
 def _show(as_json: _Json = False) -> None:
-    """The rules that decide where a released version brings none of its own."""
-    from components.fraud.rules import rules_in_force
+    """The rules that decide now: those of the newest decision, or the shipped ones before it."""
+    from contextlib import closing
 
-    _print_rules(rules_in_force(), as_json)
+    from components.common.ledger import open_ledger
+    from components.common.settings import load_settings
+    from components.fraud import DOMAIN
+    from components.fraud.rules import rules_of_late
+
+    with closing(open_ledger(load_settings())) as ledger:
+        _print_rules(rules_of_late(ledger, DOMAIN.name), as_json)
 
 
 def _check(file: _File, as_json: _Json = False) -> None:
@@ -62,7 +68,8 @@ def _test(
         datetime, typer.Option(formats=["%Y-%m-%d"], help="First local day of the payments.")
     ],
     against: Annotated[
-        Path | None, typer.Option(help="Rule file to compare with; the rules in force otherwise.")
+        Path | None,
+        typer.Option(help="Rule file to compare with; else those that decide now."),
     ] = None,
     as_json: _Json = False,
 ) -> None:
@@ -73,15 +80,15 @@ def _test(
     from components.common.ledger import open_ledger
     from components.common.settings import load_settings
     from components.fraud import DOMAIN
-    from components.fraud.rules import rules_in_force
+    from components.fraud.rules import rules_of_late
     from components.fraud.rules.ruleset import RuleSet
     from components.fraud.rules.trial import try_rules
 
     settings = load_settings()
     proposed = RuleSet.read(file)
-    current = RuleSet.read(against) if against else rules_in_force()
     midnight = since.replace(tzinfo=ZoneInfo(settings.timezone))
     with closing(open_ledger(settings)) as ledger:
+        current = RuleSet.read(against) if against else rules_of_late(ledger, DOMAIN.name)
         trial = try_rules(ledger, DOMAIN.name, proposed, current, midnight)
     if as_json:
         typer.echo(json.dumps({"since": since.date().isoformat(), **trial.as_json()}))

@@ -23,7 +23,8 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     model = _fit(chosen, rows)
     model.export(out)
     expected = model.predict_sequences(rows.sequences(STEP, TEST))
-    return judge_artifact(LSTM, rows, out, Made(chosen.model_dump(), expected))
+    made = Made(chosen.model_dump(), expected, held_out=model.held_out)
+    return judge_artifact(LSTM, rows, out, made)
 
 
 def _fit(config: SequenceConfig, rows: Frame) -> Sequence:

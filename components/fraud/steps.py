@@ -50,3 +50,26 @@ def train_lstm(
         judged, measured = train_candidate(Path(frame.path), Path(candidate.path), config)
         write_verdict(judged, Path(verdict.path))
         metrics.metadata.update(write_values(Path(metrics.path), measured))
+
+
+@step
+def train_policy(
+    config: str,
+    code_digest: str,
+    frame: Input[Dataset],
+    candidate: Output[Model],
+    verdict: Output[Artifact],
+    metrics: Output[Metrics],
+) -> None:
+    """Blend what the members said, set the thresholds, check the rules, and judge it all."""
+    from pathlib import Path
+
+    from components.common.evidence import write_values
+    from components.common.step_report import reported
+    from components.common.verdict_file import write_verdict
+    from components.fraud.policy_training import train_candidate
+
+    with reported():
+        judged, measured = train_candidate(Path(frame.path), Path(candidate.path), config)
+        write_verdict(judged, Path(verdict.path))
+        metrics.metadata.update(write_values(Path(metrics.path), measured))

@@ -18,6 +18,7 @@ from components.common.evaluation import (
 )
 from components.common.evidence import Evidence, count_splits, write_reference, write_sample
 from components.common.frame import Frame
+from components.common.members import write_held_out
 from components.common.model_card import IMPORTANCE, draw_importance
 from components.common.pictures import PICTURE, draw_evaluation
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN, Labelled
@@ -50,6 +51,10 @@ class Made:
     """What else was measured."""
     importance: dict[str, float] = field(default_factory=dict)
     """How much it leans on each input, in any unit; nothing is drawn where it cannot tell."""
+    held_out: Scores | None = None
+    """What it said of the calibration rows before it had learnt from them."""
+    policy: Policy = field(default_factory=Policy)
+    """The thresholds that go with it."""
 
 
 def judge_artifact(
@@ -59,7 +64,7 @@ def judge_artifact(
 
     The test rows are scored by the artifact, not by the model that it was made from.
     """
-    Policy().write(out)
+    made.policy.write(out)
     scorer = Scorer.load(out)
     test = frame.widened(scorer.inputs, TEST)
     score = scorer.score(matrix(test, scorer.inputs))
@@ -72,6 +77,9 @@ def judge_artifact(
     Evidence(made.parameters, frame.windows, counts, metrics, verdict).write(out)
     write_reference(out, scorer, frame.widened(scorer.inputs, TRAIN, CALIBRATION))
     write_sample(out, scorer, test, score)
+    if made.held_out is not None:
+        rows = frame.rows[frame.mask(CALIBRATION)]
+        write_held_out(out, rows[LABELLED.key], made.held_out)
     draw_evaluation(measured, out / PICTURE)
     if made.importance:
         draw_importance(made.importance, out / IMPORTANCE)

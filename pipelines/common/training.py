@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from components import find_model
 from components.common import steps
 from feature_repo import steps as features
 
@@ -39,15 +40,28 @@ def train_and_register(
         data_digest=data_digest,
         code_digest=code_digest,
     )
-    trained = train(config=config, code_digest=code_digest, frame=framed.outputs["frame"])
+    frame = framed.outputs["frame"]
+    if find_model(model)[1].members:
+        frame = _asked(model, code_digest, frame)
+    trained = train(config=config, code_digest=code_digest, frame=frame)
     required = steps.require(verdict=trained.outputs["verdict"])
     registered = steps.register(
         model=model,
         author=author,
         data_digest=data_digest,
         code_digest=code_digest,
-        frame=framed.outputs["frame"],
+        frame=frame,
         candidate=trained.outputs["candidate"],
     ).after(required)
     registered.set_caching_options(False)
     return registered.outputs["Output"]
+
+
+def _asked(model: str, code_digest: Told, frame: Told) -> Any:
+    """The frame with what each member of the model says of its rows."""
+    standing = steps.standing_members(model=model)
+    standing.set_caching_options(False)
+    asked = steps.ask_members(
+        model=model, standing=standing.output, code_digest=code_digest, frame=frame
+    )
+    return asked.outputs["asked"]

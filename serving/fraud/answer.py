@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from components.common.artifact import read_inputs
 from components.common.errors import refused
 from components.common.records import Decision
+from components.fraud import POLICY
 from components.fraud.decision import Answer, Policy, Ruling, decide
 from components.fraud.features import MODEL_INPUT
 from components.fraud.reasons import explain, warm
@@ -24,6 +25,7 @@ from serving.common.arms import Arm
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import probability
+from serving.fraud.members import MEMBERS
 from serving.fraud.schemas import (
     Answerer,
     MemberScore,
@@ -44,7 +46,7 @@ NO_MODEL = Reason(
 )
 NO_REASONS = "reasons_unavailable"
 
-_KNOWN = frozenset((*MODEL_INPUT, *SEQUENCE_INPUT))
+_KNOWN = frozenset((*MODEL_INPUT, *SEQUENCE_INPUT, *MEMBERS))
 
 policy_of = cache(Policy.read)
 """The policy of an artifact folder, which never changes: its name is its digest."""
@@ -55,13 +57,14 @@ def compose(
     payment: Payment,
     facts: Facts,
     said: Mapping[str, float],
-    model: Model | None,
+    models: Mapping[str, Model],
     rules: RuleSet,
 ) -> PaymentDecision:
-    """The answer to a payment of which each member `said` its calibrated probability of fraud.
+    """The answer to a payment of which each of `models` `said` its probability of fraud.
 
-    `model` is the one that answers.
+    `facts.model` names the one that decides.
     """
+    model = models[facts.model.name] if facts.model is not None else None
     score = said[model.name] if model is not None else None
     ruling, verdict = judge(payment, facts.inputs, score, model, rules)
     return PaymentDecision(
@@ -71,7 +74,7 @@ def compose(
         decision=verdict.decision.value,
         risk_level=ruling.risk_level.value,
         probability=ruling.probability,
-        reasons=_reasons(ruling, verdict, facts, model),
+        reasons=_reasons(ruling, verdict, facts, _explained_by(models)),
         model=Answerer(**vars(facts.model)) if facts.model is not None else None,
         members=[
             MemberScore(name=by.name, version=by.version, arm=by.arm, probability=said[by.name])
@@ -82,6 +85,11 @@ def compose(
         history=UserHistory(**vars(facts.history)),
         degraded=list(facts.degraded),
     )
+
+
+def _explained_by(models: Mapping[str, Model]) -> Model | None:
+    """The model whose view of the payment is told as reasons: a policy sees no payment."""
+    return next((models[name] for name in MEMBERS if name in models), None)
 
 
 def judge(
@@ -121,14 +129,16 @@ def prepare(directory: Path) -> None:
 
     They would be nulls in every request, and the model would be wrong without a word.
     """
-    unknown = sorted(set(read_inputs(directory)) - _KNOWN)
+    inputs = set(read_inputs(directory))
+    unknown = sorted(inputs - _KNOWN)
     if unknown:
         raise refused(
             "inputs_unknown", f"Its inputs {', '.join(unknown)} are no features of a payment here."
         )
     policy_of(directory)
     rules_in_force(directory)
-    warm(directory)
+    if not inputs <= set(MEMBERS):  # a policy sees no payment that it could explain
+        warm(directory)
 
 
 def reasons_for(model: Model, inputs: dict[str, float | None]) -> list[Reason]:
@@ -141,23 +151,57 @@ def answer_again(decision: Decision, model: Model | None, library: Library) -> b
     """The answer to a recorded decision, made anew by `model` and the rules of that time.
 
     The same bytes as recorded where the model is the one that answered; otherwise what that model
-    would have said.
+    would have said, and decided by its own rules where it is a decision policy.
     """
     facts = Facts.of(decision)
     payment = Payment.model_validate_json(decision.request)
     rules = _rules_then(decision.domain, facts, library)
     if model is None:
-        return encode(compose(decision.decision_id, payment, facts, {}, None, rules))
+        return encode(compose(decision.decision_id, payment, facts, {}, {}, rules))
+    if model.name == POLICY.name and model.release.digest not in {
+        by.digest for by in facts.members
+    }:
+        rules = rules_of(model)
+    models = _models_then(facts, model, library)
+    facts = _as_answered(facts, model, models)
+    said = _said_again(facts, models)
+    return encode(compose(decision.decision_id, payment, facts, said, models, rules))
+
+
+def _answered(facts: Facts, model: Model) -> bool:
+    return any(by.digest == model.release.digest for by in facts.members)
+
+
+def _models_then(facts: Facts, model: Model, library: Library) -> dict[str, Model]:
+    """Everyone who answered, in their order, with `model` in the place of its namesake."""
+    then = {
+        by.name: library.by_digest(by.name, by.version, by.digest)
+        for by in facts.members
+        if by.name != model.name
+    }
+    names = [by.name for by in facts.members] or [model.name]
+    return {name: then.get(name, model) for name in dict.fromkeys((*names, model.name))}
+
+
+def _as_answered(facts: Facts, model: Model, models: Mapping[str, Model]) -> Facts:
+    """The facts of a decision that `model` had made among these."""
     arm: Arm = facts.model.arm if facts.model is not None else "champion"
     arms: dict[str, Arm] = {by.name: by.arm for by in facts.members}
-    models = {model.name: model}
-    for by in facts.members:
-        if by.name != model.name:
-            models[by.name] = library.by_digest(by.name, by.version, by.digest)
     members = tuple(AnsweredBy.of(arms.get(name, arm), one) for name, one in models.items())
-    facts = replace(facts, model=AnsweredBy.of(arm, model), members=members)
-    said = {name: probability(one, facts.features) for name, one in models.items()}
-    return encode(compose(decision.decision_id, payment, facts, said, model, rules))
+    led = next(by for by in members if by.name == model.name)
+    return replace(facts, model=led, members=members)
+
+
+def _said_again(facts: Facts, models: Mapping[str, Model]) -> dict[str, float]:
+    """What each model says of the facts; the policy last, because it listens to the others."""
+    said = {
+        name: probability(one, facts.features)
+        for name, one in models.items()
+        if name != POLICY.name
+    }
+    if POLICY.name in models:
+        said[POLICY.name] = probability(models[POLICY.name], said)
+    return said
 
 
 def _rules_then(domain: str, facts: Facts, library: Library) -> RuleSet:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from components.common.records import Decision, Event
-from components.fraud import DOMAIN
+from components.fraud import DOMAIN, POLICY
 from components.fraud.history import Transaction
 from components.fraud.rules.ruleset import RuleSet
 from serving.common.decisions import Draft
@@ -36,14 +36,14 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
     """
     gathered = look_up(runtime, payment)
     panel = ask(runtime, payment.user_id, gathered.features)
-    rules = rules_of(panel.model)
+    rules = rules_of(panel.ruled_by)
     answer, facts = _answer(payment, _facts(gathered, panel, rules), panel, rules)
     decision = _decision(payment, asked, panel, answer, facts, started)
     decide = partial(_decision_of, payment, gathered.inputs)
     return Draft(
         decision,
         facts.degraded,
-        tuple(_shadows(runtime, decision.decision_id, gathered, decide)),
+        tuple(_shadows(runtime, decision.decision_id, gathered, panel, decide)),
         panel.records(decision.decision_id, decide, decision.recorded_at),
         (_text_of(rules, decision.recorded_at),),
     )
@@ -123,7 +123,7 @@ def _answer(
     payment: Payment, facts: Facts, panel: Panel, rules: RuleSet
 ) -> tuple[PaymentDecision, Facts]:
     """The answer, without reasons where they cannot be had: the decision stands on the score."""
-    decision_id, asked = uuid4().hex, (panel.said, panel.model, rules)
+    decision_id, asked = uuid4().hex, (panel.said, panel.models, rules)
     try:
         return compose(decision_id, payment, facts, *asked), facts
     except Exception:  # noqa: BLE001 - whatever the explanation raises, the decision goes on
@@ -136,13 +136,15 @@ def _shadows(
     runtime: Runtime,
     decision_id: str,
     gathered: Gathered,
+    panel: Panel,
     decide: Callable[[float, Model], str],
 ) -> Iterator[ToScore]:
-    """What every member in shadow has yet to score."""
-    for name in MEMBERS:
+    """What every version in shadow has yet to score."""
+    seen = dict.fromkeys(MEMBERS, gathered.features)
+    for name, features in (seen | {POLICY.name: panel.said} if panel.said else seen).items():
         version = runtime.models.fleet(name).shadow
         if version is not None:
-            yield ToScore(decision_id, version, gathered.features, decide)
+            yield ToScore(decision_id, version, features, decide)
 
 
 def _decision_of(

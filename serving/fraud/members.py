@@ -9,15 +9,16 @@ from time import perf_counter
 from typing import Any
 
 from components.common.records import Member
-from components.fraud import DOMAIN
+from components.fraud import POLICY
 from serving.common.arms import Arm
+from serving.common.budget import UNLIMITED, Budget
 from serving.common.facts import AnsweredBy
 from serving.common.models import Model
 from serving.common.runtime import Runtime
 from serving.common.scoring import LATE, Scored, score
 
-MEMBERS = tuple(model.name for model in DOMAIN.models)
-"""Registered models in the order in which they lead: the first one that answers decides."""
+MEMBERS = POLICY.members
+"""Registered models in the order in which they lead where no decision policy answers."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Panel:
-    """Every member that has a version in production, in the order of `MEMBERS`."""
+    """Who was asked about a payment: the decision policy first, then the members."""
 
     asked: tuple[Asked, ...]
+    """Everyone who could be; the first one that answered decides."""
+    policy: Model | None = None
+    """The policy in production, whose rules are in force even where it could not be asked."""
 
     @property
     def leader(self) -> tuple[Arm, Model] | None:
@@ -68,6 +72,11 @@ class Panel:
         return self.leader[1] if self.leader else None
 
     @property
+    def ruled_by(self) -> Model | None:
+        """The version whose rules are in force."""
+        return self.policy or self.model
+
+    @property
     def answered(self) -> tuple[AnsweredBy, ...]:
         """Who answered."""
         return tuple(
@@ -75,8 +84,13 @@ class Panel:
         )
 
     @property
+    def models(self) -> dict[str, Model]:
+        """Name of each one that answered → the version that did."""
+        return {one.name: one.scored.answered[1] for one in self.asked if one.scored.answered}
+
+    @property
     def said(self) -> dict[str, float]:
-        """Name of each member that answered → its calibrated probability."""
+        """Name of each one that answered → its calibrated probability."""
         return {
             one.name: one.scored.probability
             for one in self.asked
@@ -91,7 +105,7 @@ class Panel:
     def records(
         self, decision_id: str, decide: Callable[[float, Model], str], now: datetime
     ) -> tuple[Member, ...]:
-        """What the ledger keeps of each member, where more than one was asked.
+        """What the ledger keeps of each one, where more than one was asked.
 
         decide: what would be decided by a probability alone.
         """
@@ -100,16 +114,27 @@ class Panel:
 
 
 def ask(runtime: Runtime, entity_id: str, features: Mapping[str, Any]) -> Panel:
-    """Ask every member that has a version in production."""
-    return Panel(tuple(_ask(runtime, entity_id, features)))
+    """Ask every member that has a version in production, then the policy what they amount to."""
+    arms = runtime.models.fleet(POLICY.name).arms(entity_id)
+    asked = [
+        one
+        for name in MEMBERS
+        if (one := _ask(runtime, name, entity_id, features, runtime.budget)) is not None
+    ]
+    said = Panel(tuple(asked)).said
+    decided = _ask(runtime, POLICY.name, entity_id, said, UNLIMITED) if said else None
+    everyone = [decided, *asked] if decided is not None else asked
+    return Panel(tuple(everyone), arms[0][1] if arms else None)
 
 
-def _ask(runtime: Runtime, entity_id: str, features: Mapping[str, Any]) -> Iterator[Asked]:
-    for name in MEMBERS:
-        began = perf_counter()
-        scored = score(runtime.models.fleet(name), entity_id, features, runtime.budget)
-        if scored.drawn is not None:
-            yield Asked(name, *scored.drawn, scored, (perf_counter() - began) * 1000)
+def _ask(
+    runtime: Runtime, name: str, entity_id: str, features: Mapping[str, Any], budget: Budget
+) -> Asked | None:
+    began = perf_counter()
+    scored = score(runtime.models.fleet(name), entity_id, features, budget)
+    if scored.drawn is None:
+        return None
+    return Asked(name, *scored.drawn, scored, (perf_counter() - began) * 1000)
 
 
 def _troubles(asked: Iterable[Asked]) -> Iterator[str]:

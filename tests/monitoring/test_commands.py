@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from components.common.approval import approve
+from components.common.domain import ModelSpec
 from components.common.errors import FinloopError, unavailable
 from components.common.ledger import Ledger
 from components.common.records import Event
@@ -19,6 +20,7 @@ from components.common.settings import Settings
 from components.fraud import XGBOOST
 from finloop import app
 from monitoring.poll import poll
+from monitoring.rollout import step_all
 
 from .conftest import MODEL, NOW
 
@@ -76,6 +78,39 @@ def test_a_rollout_from_the_command_line(
     assert finloop_json("rollout", "status", MODEL)["challenger"] is None
     with pytest.raises(FinloopError, match="nothing to abort"):
         finloop("rollout", "abort", MODEL, "--by", "sora")
+
+
+def test_a_step_without_a_name_is_one_of_every_model(
+    finloop: Invoke, finloop_json: Callable[..., Any], approved: Callable[[], str]
+) -> None:
+    approved()
+    moved = finloop_json("rollout", "step")
+    assert [(one["model"], one["body"]["to"]) for one in moved] == [
+        (MODEL, "waiting"),
+        (MODEL, "champion"),
+    ]
+    assert "Nothing moved" in finloop("rollout", "step")
+
+
+def test_a_model_that_cannot_move_does_not_hold_up_the_others(
+    registry: Registry,
+    ledger: Ledger,
+    approved: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    approved()
+    lost = ModelSpec("lost", "none", "label", timedelta(0), (), "nobody")
+
+    def versions(model: str) -> tuple[ModelVersion, ...]:
+        if model == lost.name:
+            raise unavailable("mlflow_unavailable", "MLflow does not answer.")
+        return Registry.versions(registry, model)
+
+    monkeypatch.setattr(registry, "versions", versions)
+    moved = step_all((lost, XGBOOST), registry, ledger, datetime.now(UTC))
+    assert [event.model for event in moved][-1:] == [MODEL]
+    with pytest.raises(FinloopError, match="MLflow does not answer"):
+        step_all((lost, XGBOOST), registry, ledger, datetime.now(UTC))
 
 
 def test_an_abort_needs_a_name(finloop: Invoke) -> None:

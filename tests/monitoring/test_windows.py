@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from components.common.ledger import Ledger
-from components.common.records import Decision
+from components.common.records import Decision, Member
 from monitoring.windows import Window, decisions_in, first_event, windows_between
 
 MODEL = "fraud-xgboost"
@@ -88,6 +88,33 @@ def test_inputs_of_every_arm_count_but_only_the_champions_scores(
     assert frame["speed_kmh"].isna().all()
     assert frame["score"].tolist()[0] == 0.01
     assert frame["score"].isna().tolist() == [False, True, True]
+
+
+def test_inputs_that_are_other_models_are_what_these_said(
+    ledger: Ledger, decided: Callable[..., Decision]
+) -> None:
+    def said(number: int, model: str, score: float | None) -> Member:
+        digest = "0" * 64
+        return Member(
+            f"d{number}", model, "1", digest, "champion", score, "APPROVE", 1.0, None, START
+        )
+
+    ledger.append(
+        [
+            *(decided(n, event_timestamp=START + n * DAY) for n in range(2)),
+            *(said(n, MODEL, 0.5) for n in range(2)),
+            *(said(n, "trees", 0.25 + n) for n in range(2)),
+            said(0, "network", None),
+        ]
+    )
+
+    frame = decisions_in(
+        ledger, "fraud", MODEL, "1", Window(START, START + DAY), ["trees", "network"], START
+    )
+
+    assert frame["trees"].tolist() == [0.25]
+    assert frame["network"].isna().tolist() == [True]
+    assert frame["score"].tolist() == [0.5]
 
 
 def test_what_was_decided_before_the_champions_reign_is_not_its(

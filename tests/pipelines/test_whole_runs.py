@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from components.common.approval import approve
 from components.common.artifact import Scorer, matrix
 from components.common.errors import FinloopError
 from components.common.feature_tables import MadeFrom
+from components.common.frame import read_frame
 from components.common.intake import take_in
 from components.common.lags import ABSENT
 from components.common.ledger import Ledger
+from components.common.members import HELD_OUT
 from components.common.provenance import ROOT, TRAINING_LAYERS
 from components.common.registry import Registry
 from components.common.settings import Settings
@@ -34,13 +36,15 @@ from components.common.training_data import (
     labelled_events,
     with_past,
 )
-from components.fraud import LSTM, XGBOOST
+from components.fraud import LSTM, POLICY, XGBOOST
 from components.fraud.features import MODEL_INPUT
+from components.fraud.rules import rules_in_force
 from components.fraud.sequence_steps import SEQUENCE_INPUT, STEP
 from components.fraud.training import LABELLED
 from demo.world import WorldConfig, simulate, write
 from pipelines import launch
 from pipelines.common.results import RunResult
+from serving.common.proving import unproven
 
 pytestmark = pytest.mark.e2e
 
@@ -196,13 +200,17 @@ def test_a_failed_gate_stops_the_run_and_registers_nothing(
     assert Registry(settings).candidates(XGBOOST) == before
 
 
+@pytest.fixture(scope="module")
+def network(settings: Settings, first: RunResult) -> RunResult:
+    return launch.run("fraud-lstm", {"author": "kim", "epochs": "8"}, settings)
+
+
 def test_a_network_is_trained_on_sequences_and_goes_the_same_way(
-    first: RunResult, settings: Settings, tmp_path: Path
+    network: RunResult, settings: Settings, tmp_path: Path
 ) -> None:
-    result = launch.run("fraud-lstm", {"author": "kim", "epochs": "8"}, settings)
-    assert result.ok, result.reasons
+    assert network.ok, network.reasons
     registry = Registry(settings)
-    files = registry.download(LSTM.candidate, result.outputs["version"], tmp_path / "files")
+    files = registry.download(LSTM.candidate, network.outputs["version"], tmp_path / "files")
     told = json.loads((files / "metrics.json").read_text())
     assert told["metrics"]["artifact_max_difference"]["value"] <= 1e-4
     assert set(told["rows"]) == {"train", "calibration", "test"}
@@ -211,7 +219,53 @@ def test_a_network_is_trained_on_sequences_and_goes_the_same_way(
     np.testing.assert_array_equal(scorer.score(matrix(sample, SEQUENCE_INPUT)), sample["score"])
     reference = pd.read_parquet(files / "reference.parquet")
     assert tuple(reference.columns) == (*STEP, "score")
-    assert approve(LSTM, result.outputs["version"], "lee", settings).version == "1"
+    assert approve(LSTM, network.outputs["version"], "lee", settings).version == "1"
+
+
+@pytest.fixture(scope="module")
+def policy(settings: Settings, network: RunResult) -> RunResult:
+    assert network.ok, network.reasons
+    return launch.run("fraud-policy", {"author": "kim"}, settings)
+
+
+def test_a_policy_is_made_of_what_both_said_before_they_knew(
+    policy: RunResult, settings: Settings, tmp_path: Path
+) -> None:
+    assert policy.ok, policy.reasons
+    (folder,) = (settings.kfp / "runs").rglob("ask-members/asked")
+    asked = read_frame(folder).rows.set_index("transaction_id")
+    assert set(asked[SPLIT]) == {CALIBRATION, TEST}
+    registry = Registry(settings)
+    champion = registry.champion(XGBOOST.name)
+    name, version = (XGBOOST.name, champion.version) if champion else (XGBOOST.candidate, "1")
+    files = registry.download(name, version, tmp_path / "trees")
+    held = pd.read_parquet(files / HELD_OUT).set_index("transaction_id")["said"]
+    now = Scorer.load(files).score(matrix(asked, MODEL_INPUT))
+    early = (asked[SPLIT] == CALIBRATION).to_numpy()
+    np.testing.assert_array_equal(asked[XGBOOST.name][early], held.reindex(asked.index[early]))
+    np.testing.assert_array_equal(asked[XGBOOST.name][~early], now[~early])
+    assert not np.allclose(asked[XGBOOST.name][early], now[early]), "it has learnt from them since"
+
+
+def test_a_policy_is_a_candidate_like_any_other(
+    policy: RunResult, settings: Settings, tmp_path: Path
+) -> None:
+    registry = Registry(settings)
+    files = registry.download(POLICY.candidate, policy.outputs["version"], tmp_path / "files")
+    told = json.loads((files / "metrics.json").read_text())
+    assert told["metrics"]["average_precision_over_best_member"]["value"] >= -0.01
+    assert told["parameters"]["rules"] == rules_in_force(files).digest
+    assert unproven(files) == ()
+    assert approve(POLICY, policy.outputs["version"], "lee", settings).version == "1"
+
+
+def test_a_policy_is_not_made_of_what_its_members_have_learnt(
+    policy: RunResult, settings: Settings
+) -> None:
+    earlier = (windows_of(settings).cut_off - timedelta(days=8)).isoformat()
+    result = launch.run("fraud-policy", {"author": "kim", "cut_off": earlier}, settings)
+    assert not result.ok
+    assert "have learnt from all calibration rows" in " ".join(result.reasons)
 
 
 def test_sequences_of_the_frame_are_the_payments_before(

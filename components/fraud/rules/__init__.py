@@ -8,10 +8,15 @@ product, `trial.py` what a rule file would have decided on the ledger.
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.fraud.rules.ruleset import RuleSet
+
+if TYPE_CHECKING:
+    from components.common.ledger import Ledger
 
 SHIPPED = Path(__file__).with_name("shipped.yaml")
 """The rules that decide where a released artifact brings none of its own."""
@@ -28,3 +33,14 @@ def rules_in_force(directory: Path | None = None) -> RuleSet:
     """
     own = directory / FILE if directory is not None else None
     return RuleSet.read(own if own is not None and own.exists() else SHIPPED)
+
+
+def rules_of_late(ledger: Ledger, domain: str) -> RuleSet:
+    """The rules of the newest decision in the ledger, or the shipped ones before the first."""
+    newest = ledger.rows(
+        "SELECT features FROM decisions WHERE domain = ? ORDER BY seq DESC LIMIT 1", domain
+    )
+    digest = json.loads(newest[0]["features"]).get("rules") if newest else None
+    told = (event.body for event in ledger.events("rules", domain) if event.key == digest)
+    content = next(told, None)
+    return RuleSet.of(content) if content is not None else rules_in_force()

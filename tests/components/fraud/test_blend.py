@@ -58,11 +58,6 @@ def test_a_missing_member_leaves_the_decision_to_the_other() -> None:
     assert blend.leader(("unknown", "network")) == "network"
 
 
-def test_it_comes_back_as_it_was() -> None:
-    blend = Blend({"trees": 0.7, "network": 0.2}, 0.5)
-    assert Blend.from_json(blend.as_json()) == blend
-
-
 def test_one_class_is_refused() -> None:
     with pytest.raises(FinloopError, match="frauds and genuine"):
         Blend.fit({"trees": np.array([0.1, 0.2])}, [0, 0])
