@@ -1,4 +1,4 @@
-"""Every feature of every decision, as the online path gave it, against the offline tables.
+"""Every input of every decision, as the online path gave it, against the offline tables.
 
 Payments are decided once more in the order of time by the code that the service runs, on Redis and
 on SQLite; at each midnight the data pipeline publishes what it could have known by then. The peer
@@ -8,7 +8,7 @@ is the training path: Feast's point-in-time join over tables of the whole histor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -25,10 +25,14 @@ from benchmarks.parity_replay import Lane, Refresh, moments, refreshes
 from benchmarks.redis_server import redis_server
 from benchmarks.report import Row, Say
 from components.common import lake
-from components.common.parity import Floats, mismatches
+from components.common.lags import ABSENT, Numbers, parse_lag
+from components.common.parity import Floats, lagged, mismatches
 from components.common.settings import Settings
-from components.fraud import XGBOOST
+from components.common.training_data import SPLIT, TEST, point_in_time, with_past
+from components.fraud import LSTM
 from components.fraud.features import FEATURES, build_feature_tables
+from components.fraud.sequence_steps import STEP
+from components.fraud.training import LABELLED
 from serving.fraud.schemas import Payment
 
 if TYPE_CHECKING:
@@ -38,6 +42,11 @@ DECISIONS = 200_000
 """The last payments of the data."""
 WARM = timedelta(days=60)
 """History before them; no feature looks back further, but for the 64th payment of slow users."""
+COMPARED = (
+    *FEATURES,
+    *lagged((feature for feature in FEATURES if feature.name in STEP), LSTM.lags),
+)
+"""Every input of every model: what a payment has itself, and what those before it had."""
 _CHUNK = 20_000
 
 
@@ -66,10 +75,10 @@ def lane_of(settings: Settings, home: Path, address: SecretStr | None) -> Lane:
 
 
 def report(
-    case: str, lane: Lane, wanted: dict[str, Floats], payments: pd.DataFrame, say: Say
+    case: str, lane: Lane, wanted: Mapping[str, Floats], payments: pd.DataFrame, say: Say
 ) -> Iterator[Row]:
     """How many values of a lane differ from those wanted, and of which features."""
-    found = mismatches(FEATURES, wanted, lane.inputs(list(payments["transaction_id"])))
+    found = mismatches(COMPARED, wanted, lane.inputs(list(payments["transaction_id"]), wanted))
     lane.close()
     for name, rows in found.items():
         say(f"{case}: {name} differs in {len(rows)} decisions, first in that of row {rows[0]}")
@@ -176,9 +185,31 @@ def as_asked(rows: pd.DataFrame) -> list[Payment]:
     ]
 
 
-def offline(settings: Settings, payments: pd.DataFrame) -> dict[str, Floats]:
-    """Feature → its values [n] from the training path, NaN for null."""
-    from components.common.training_data import point_in_time
+class Trained(Mapping[str, Floats]):
+    """Input → its values [n] as a model is trained on them; NaN for null, or for no payment."""
+
+    def __init__(self, values: Mapping[str, Floats], previous: Numbers, rows: Numbers) -> None:
+        self._values = values
+        self._previous = previous
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> Floats:
+        """A column, gathered when it is asked for: those of all lags would fill the memory."""
+        feature, lag = parse_lag(name)
+        if not lag:
+            return self._values[feature][self._rows]
+        before = self._previous[self._rows, lag - 1]
+        return np.where(before == ABSENT, np.nan, self._values[feature][before])
+
+    def __iter__(self) -> Iterator[str]:
+        return (feature.name for feature in COMPARED)
+
+    def __len__(self) -> int:
+        return len(COMPARED)
+
+
+def offline(settings: Settings, payments: pd.DataFrame) -> Trained:
+    """The inputs of payments from the training path, in their order."""
     from feature_repo.store import apply
 
     build_feature_tables(
@@ -187,16 +218,20 @@ def offline(settings: Settings, payments: pd.DataFrame) -> dict[str, Floats]:
         settings.timezone,
         refresh_hours=settings.refresh_hours,
     )
-    keys = ["transaction_id", "user_id", "merchant_id", "event_timestamp"]
+    told = payments[[LABELLED.key, "event_timestamp"]].assign(
+        **{LABELLED.label: False, SPLIT: TEST}
+    )
+    events, previous = with_past(settings.lake, LABELLED, told, LSTM.lags)
     store = apply(settings)
-    bounds = [*range(0, len(payments), _CHUNK), len(payments)]
+    bounds = [*range(0, len(events), _CHUNK), len(events)]
     parts = [
-        point_in_time(store, XGBOOST.feature_service, payments[keys].iloc[low:high], keys)
+        point_in_time(store, LSTM.feature_service, events.iloc[low:high], [LABELLED.key])
         for low, high in pairwise(bounds)
     ]
-    return {
+    values = {
         feature.name: np.concatenate(
             [part.column(feature.name).to_pandas().to_numpy(np.float64) for part in parts]
         )
         for feature in FEATURES
     }
+    return Trained(values, previous, np.flatnonzero(events[SPLIT] == TEST).astype(np.int32))

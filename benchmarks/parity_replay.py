@@ -6,8 +6,7 @@ every refresh, its worker decides, writes the ledger and remembers, its follower
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,10 +20,11 @@ from components.common import lake
 from components.common.clock import DAY, HOUR, Clock, microseconds
 from components.common.feature_tables import MadeFrom
 from components.common.settings import Settings
-from components.fraud.features import MODEL_INPUT, build_feature_tables
+from components.fraud.features import build_feature_tables
 from components.fraud.features.build import AT_MIDNIGHT
 from feature_repo.publish import publish
 from serving.common.domain import services
+from serving.common.facts import Facts
 from serving.common.following import make_carrier
 from serving.common.runtime import Runtime
 from serving.fraud.draft import draft
@@ -74,15 +74,17 @@ class Lane:
                 self._carrier.step()
             self._runtime.follow_ledger()
 
-    def inputs(self, transaction_ids: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-        """Model input → its values [n] as the ledger has them, NaN for null."""
+    def inputs(
+        self, transaction_ids: Sequence[str], names: Iterable[str]
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Model input → its values [n] as the ledger has them, NaN for null or for no payment."""
         places = {name: place for place, name in enumerate(transaction_ids)}
-        columns = {name: np.full(len(places), np.inf) for name in MODEL_INPUT}
+        columns = {name: np.full(len(places), np.inf) for name in names}
         for decision in self._runtime.ledger.decisions():
-            known = json.loads(decision.features)["inputs"]
+            known, place = Facts.of(decision).features, places[decision.subject_id]
             for name, column in columns.items():
-                value = known[name]
-                column[places[decision.subject_id]] = np.nan if value is None else value
+                value = known.get(name)
+                column[place] = np.nan if value is None else value
         return columns
 
     def close(self) -> None:

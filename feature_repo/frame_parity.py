@@ -12,32 +12,38 @@ import numpy.typing as npt
 
 from components.common.domain import Domain
 from components.common.errors import refused
-from components.common.parity import Floats, mismatches
+from components.common.lags import ABSENT, Numbers, parse_lag
+from components.common.parity import Floats, lagged, mismatches
 from components.common.settings import Settings
+from components.common.training_data import CONTEXT, SPLIT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _COMPARED = 200
-"""Rows of a frame that the online engine makes once more."""
+"""Labelled rows of a frame that the online engine makes once more."""
 _NAMED = 5
 
 
-def require_parity(settings: Settings, domain: Domain, frame: pa.Table) -> None:
+def require_parity(
+    settings: Settings, domain: Domain, frame: pa.Table, previous: Numbers | None
+) -> None:
     """Refuse a frame whose rows the online engine of its domain makes otherwise.
 
-    Nothing that was trained on another's features is ever released. A domain says in
-    `components/<domain>/online.py` how: `recompute(settings, rows)`. Raises
+    previous: row numbers of the events before each row [n, lags], newest first; their features are
+    inputs as well. Nothing that was trained on another's features is ever released. A domain says
+    in `components/<domain>/online.py` how: `recompute(settings, rows, lags)`. Raises
     `FinloopError("online_differs")` with the features and a value of each engine.
     """
     if not find_spec(f"components.{domain.name}.online"):
         return
-    places = np.unique(np.linspace(0, frame.num_rows - 1, _COMPARED).astype(int))
+    places, lags = _sample(frame), 0 if previous is None else previous.shape[1]
     rows = frame.take(places).to_pandas()
-    online = import_module(f"components.{domain.name}.online").recompute(settings, rows)
+    online = import_module(f"components.{domain.name}.online").recompute(settings, rows, lags)
     known = import_module(f"components.{domain.name}.features").FEATURES
-    offline = {name: rows[name].to_numpy(np.float64, na_value=np.nan) for name in online}
-    found = mismatches((feature for feature in known if feature.name in online), offline, online)
+    offline = {name: _column(frame, previous, places, name) for name in online}
+    features = (*known, *lagged(known, lags))
+    found = mismatches((feature for feature in features if feature.name in online), offline, online)
     if found:
         raise refused(
             "online_differs",
@@ -45,6 +51,24 @@ def require_parity(settings: Settings, domain: Domain, frame: pa.Table) -> None:
             f"nothing was trained: {_named(found, offline, online)}. Make both engines agree, or "
             "run `finloop run data` where the tables are old.",
         )
+
+
+def _sample(frame: pa.Table) -> npt.NDArray[np.int64]:
+    """Numbers of rows from the whole time of the frame; what is only context is seen as a lag."""
+    told = np.flatnonzero(frame.column(SPLIT).to_numpy() != CONTEXT)
+    return told[np.unique(np.linspace(0, len(told) - 1, _COMPARED).astype(int))]
+
+
+def _column(
+    frame: pa.Table, previous: Numbers | None, places: npt.NDArray[np.int64], name: str
+) -> Floats:
+    """An input of some rows as a model would be trained on it, NaN for null."""
+    feature, lag = parse_lag(name)
+    values = frame.column(feature).to_numpy().astype(np.float64)  # a null becomes NaN
+    if not lag or previous is None:
+        return values[places]
+    before = previous[places, lag - 1]
+    return np.where(before == ABSENT, np.nan, values[before])
 
 
 def _named(

@@ -54,5 +54,5 @@ def write_frame(
         events, previous = with_past(settings.lake, source, events, spec.lags)
     keep = (source.key, *source.entities, "event_timestamp", spec.label, SPLIT)
     rows = point_in_time(open_store(settings), spec.feature_service, events, keep)
-    require_parity(settings, domain, rows)
+    require_parity(settings, domain, rows, previous)
     frame.write_frame(into, rows, previous, windows.as_json())

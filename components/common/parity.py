@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from components.common.features import Feature
+from components.common.lags import lag_name
 
 RELATIVE = 1e-9
 """Two engines add the same numbers in another order: a few units in the sixteenth digit, and more
@@ -26,6 +28,14 @@ def mismatches(
     """
     found = {f.name: different(offline[f.name], online[f.name], f.rounding) for f in features}
     return {name: rows for name, rows in found.items() if len(rows)}
+
+
+def lagged(features: Iterable[Feature], lags: int) -> Iterator[Feature]:
+    """The features as inputs of the events before: of the one just before, and so on."""
+    known = tuple(features)
+    for lag in range(1, lags + 1):
+        for feature in known:
+            yield replace(feature, name=lag_name(feature.name, lag))
 
 
 def different(offline: Floats, online: Floats, rounding: float) -> npt.NDArray[np.int64]:

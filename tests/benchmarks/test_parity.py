@@ -17,7 +17,9 @@ from benchmarks import parity
 from benchmarks.parity_replay import Lane, moments
 from components.common.ingest import ingest
 from components.common.settings import Settings
-from components.fraud.features import FEATURES, MODEL_INPUT
+from components.fraud import LSTM
+from components.fraud.features import MODEL_INPUT
+from components.fraud.sequence_steps import SEQUENCE_INPUT
 from demo.world import WorldConfig, simulate, write
 from tests.redis_server import RedisServer
 
@@ -59,7 +61,7 @@ def lanes(
 
 
 @pytest.fixture(scope="module")
-def wanted(company: Settings, payments: pd.DataFrame) -> dict[str, parity.Floats]:
+def wanted(company: Settings, payments: pd.DataFrame) -> parity.Trained:
     return parity.offline(company, payments)
 
 
@@ -67,18 +69,16 @@ def wanted(company: Settings, payments: pd.DataFrame) -> dict[str, parity.Floats
 def test_no_feature_of_any_decision_differs(
     store: str,
     lanes: dict[str, Lane],
-    wanted: dict[str, parity.Floats],
+    wanted: parity.Trained,
     payments: pd.DataFrame,
 ) -> None:
-    found = lanes[store].inputs(list(payments["transaction_id"]))
-    assert set(found) == set(wanted) == set(MODEL_INPUT)
+    found = lanes[store].inputs(list(payments["transaction_id"]), wanted)
+    assert set(found) == set(wanted) == {*MODEL_INPUT, *SEQUENCE_INPUT}, "what every model reads"
     assert not any(np.isinf(column).any() for column in found.values()), "all were decided"
-    assert parity.mismatches(FEATURES, wanted, found) == {}
+    assert parity.mismatches(parity.COMPARED, wanted, found) == {}
 
 
-def test_the_sample_says_something(
-    wanted: dict[str, parity.Floats], payments: pd.DataFrame
-) -> None:
+def test_the_sample_says_something(wanted: parity.Trained, payments: pd.DataFrame) -> None:
     """Histories, refreshes within the day and known frauds are in it."""
     assert len(payments) >= COUNT
     for name in ("history_count", "merchant_known_30d", "user_count_30d", "amount_std_last_5"):
@@ -91,15 +91,35 @@ def test_the_sample_says_something(
 
 
 def test_a_value_that_differs_is_counted_and_named(
-    lanes: dict[str, Lane], wanted: dict[str, parity.Floats], payments: pd.DataFrame
+    lanes: dict[str, Lane], wanted: parity.Trained, payments: pd.DataFrame
 ) -> None:
     other = {name: column.copy() for name, column in wanted.items()}
     other["amount"][3] += 0.01
     other["hour"][5] = np.nan
+    deep = np.flatnonzero(~np.isnan(other["merchant_risk_7d_lag_9"]))[2]
+    other["merchant_risk_7d_lag_9"][deep] += 1e-5
     found = parity.mismatches(
-        FEATURES, other, lanes["sqlite"].inputs(list(payments["transaction_id"]))
+        parity.COMPARED, other, lanes["sqlite"].inputs(list(payments["transaction_id"]), wanted)
     )
-    assert {name: rows.tolist() for name, rows in found.items()} == {"amount": [3], "hour": [5]}
+    assert {name: rows.tolist() for name, rows in found.items()} == {
+        "amount": [3],
+        "hour": [5],
+        "merchant_risk_7d_lag_9": [deep],
+    }
+
+
+def test_sequences_cross_the_first_refresh_and_end_where_a_customer_began(
+    wanted: parity.Trained, payments: pd.DataFrame
+) -> None:
+    """Some steps were published by the data pipeline, others decided here, others never were."""
+    amounts = np.stack([wanted[f"amount_lag_{lag}"] for lag in range(1, LSTM.lags + 1)], axis=1)
+    before = payments.groupby("user_id").cumcount().to_numpy()
+    deep = np.minimum(before, LSTM.lags)
+    held = (~np.isnan(amounts)).sum(axis=1)
+    assert (held >= deep).all()
+    assert (held > deep).any(), "from before the first decision"
+    assert (deep > 2).any(), "from decisions"
+    assert (held < LSTM.lags).any(), "short histories"
 
 
 def test_daily_rows_come_from_the_views_and_nowhere_else(

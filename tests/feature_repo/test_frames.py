@@ -6,19 +6,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components.common import lake
+from components.common.domain import ModelSpec
 from components.common.errors import FinloopError
 from components.common.feature_tables import MadeFrom, build
-from components.common.frame import FRAME
+from components.common.frame import FRAME, Frame, read_frame
 from components.common.ingest import ingest
 from components.common.settings import Settings
-from components.fraud import XGBOOST
+from components.common.training_data import CONTEXT
+from components.fraud import DOMAIN, LSTM, XGBOOST
 from components.fraud.features import MODEL_INPUT
 from components.fraud.online import recompute
+from components.fraud.sequence_steps import SEQUENCE_INPUT
 from demo.world import WorldConfig, simulate, write
+from feature_repo.frame_parity import require_parity
 from feature_repo.frames import write_frame
 from feature_repo.publish import publish
 
@@ -38,9 +43,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, MadeF
     return settings, made
 
 
-def framed(published: tuple[Settings, MadeFrom], into: Path) -> pd.DataFrame:
+def framed(
+    published: tuple[Settings, MadeFrom], into: Path, spec: ModelSpec = XGBOOST
+) -> pd.DataFrame:
     settings, made = published
-    write_frame(settings, XGBOOST.name, made.as_of, DAYS, made.data_digest, into)
+    write_frame(settings, spec.name, made.as_of, DAYS, made.data_digest, into)
     return pd.read_parquet(into / FRAME)
 
 
@@ -53,6 +60,58 @@ def test_the_online_engine_makes_every_row_of_a_frame_again(
     for name, column in again.items():
         wanted = pd.Series(rows[name].to_numpy(float))
         pd.testing.assert_series_equal(pd.Series(column), wanted, rtol=1e-9, atol=1e-4, obj=name)
+
+
+@pytest.fixture(scope="module")
+def sequences(
+    published: tuple[Settings, MadeFrom], tmp_path_factory: pytest.TempPathFactory
+) -> Frame:
+    """The frame of the model that looks at the payments before."""
+    folder = tmp_path_factory.mktemp("sequences")
+    framed(published, folder, LSTM)
+    return read_frame(folder)
+
+
+def test_the_online_engine_makes_every_lag_of_a_frame_again(
+    published: tuple[Settings, MadeFrom], sequences: Frame
+) -> None:
+    rows = sequences.widened(SEQUENCE_INPUT, "train", "test").sample(150, random_state=3)
+    again = recompute(published[0], rows, LSTM.lags)
+    assert set(again) == {*MODEL_INPUT, *SEQUENCE_INPUT}
+    for name, column in again.items():
+        wanted = pd.Series(rows[name].to_numpy(float))
+        pd.testing.assert_series_equal(pd.Series(column), wanted, rtol=1e-9, atol=1e-4, obj=name)
+    deepest = rows[f"amount_lag_{LSTM.lags}"]
+    assert deepest.notna().any()
+    assert deepest.isna().any(), "a short history is among them"
+
+
+def test_a_frame_in_which_one_lag_is_another_payment_is_refused(
+    published: tuple[Settings, MadeFrom], sequences: Frame
+) -> None:
+    table, previous = pa.Table.from_pandas(sequences.rows), sequences.previous
+    assert previous is not None
+    require_parity(published[0], DOMAIN, table, previous)
+    other = previous.copy()
+    other[:, 2] = previous[:, 3]
+    with pytest.raises(FinloopError, match=r"amount_lag_3 in [0-9]+ rows") as error:
+        require_parity(published[0], DOMAIN, table, other)
+    assert error.value.code == "online_differs"
+    assert "_lag_2 " not in error.value.message
+    assert "_lag_4 " not in error.value.message
+
+
+def test_a_step_that_was_not_known_then_is_refused(
+    published: tuple[Settings, MadeFrom], sequences: Frame
+) -> None:
+    """What is context only is no row of the sample, but a lag of others: a leak there is found."""
+    context = sequences.mask(CONTEXT)
+    assert context.any()
+    rows = sequences.rows.copy()
+    rows.loc[context, "merchant_days_since_first_fraud"] = 1.5
+    with pytest.raises(FinloopError, match="merchant_days_since_first_fraud_lag_") as error:
+        require_parity(published[0], DOMAIN, pa.Table.from_pandas(rows), sequences.previous)
+    assert error.value.code == "online_differs"
 
 
 @pytest.mark.parametrize("name", ["hour", "amount_std_last_10"])

@@ -217,6 +217,10 @@ def test_a_network_is_trained_on_sequences_and_goes_the_same_way(
     scorer, sample = Scorer.load(files), pd.read_parquet(files / "sample.parquet")
     assert scorer.inputs == SEQUENCE_INPUT
     np.testing.assert_array_equal(scorer.score(matrix(sample, SEQUENCE_INPUT)), sample["score"])
+    assert unproven(files) == (), "row by row, as requests ask, it scores the same"
+    other = sample.assign(amount_lag_1=sample["amount_lag_1"] * 50 + 1_000)
+    other.to_parquet(files / "sample.parquet")
+    assert "sampled rows otherwise than when it was evaluated" in unproven(files)[0]
     reference = pd.read_parquet(files / "reference.parquet")
     assert tuple(reference.columns) == (*STEP, "score")
     assert approve(LSTM, network.outputs["version"], "lee", settings).version == "1"
