@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 WIDEST = np.float32(8.0)
 """Standard deviations beyond which a value says nothing more."""
+_LARGEST = np.float32(88.0)
+"""Logarithm of about the largest float32."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Preparation:
         known = np.where(np.isnan(values), np.float32(0), np.clip(scaled, -WIDEST, WIDEST))
         absent = np.isnan(values).all(axis=1, keepdims=True)
         return np.concatenate([known, absent], axis=1, dtype=np.float32)
+
+    def average(self) -> Float32:
+        """The event [s] of which every prepared value is 0: s⁻¹(μ)."""
+        grown = np.sign(self.mean) * np.expm1(np.minimum(np.abs(self.mean), _LARGEST))
+        return np.where(self.logarithmic, grown, self.mean).astype(np.float32)
 
 
 def recurrent_graph(

@@ -2,7 +2,8 @@
 
 The map: `features/` what we know about a payment, `expectations.py` what its tables must look
 like, `boosting.py` and `sequence.py` the models (an isolation forest inside the first one),
-`*training.py` from a frame to a judged candidate, `reasons.py` why a payment was stopped,
+`*training.py` from a frame to a judged candidate, `reasons.py` why a payment was stopped
+(`reason_codes.py` in which words, `occlusion.py` for the network),
 `decision.py` from probability to decision, `rules/` what people have decided beforehand and who
 overrides whom; `blend.py` one probability from several, `costs.py` thresholds from money, and
 `policy_training.py` both with the rules as one release; `commands.py` what there is to do with

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,8 @@ from components.common.artifact import Matrix, read_inputs
 from components.common.tree_paths import TreePaths
 from components.fraud.boosting import BOOSTER
 from components.fraud.isolation_forest import ANOMALY, IsolationForest
+from components.fraud.occlusion import Occlusion
+from components.fraud.reason_codes import TEXTS, spoken
 from components.fraud.sequence import STATE
 
 LIMIT = 4
@@ -26,58 +26,6 @@ What carries less is drawn by the seed of the training as much as by the payment
 of the synthetic company (other seeds, some days more) the reasons of 74 to 80 % of the stopped
 payments are the same ones; with a share of 0.05 it were 46 to 59 %.
 """
-
-TEXTS: Mapping[str, tuple[str, str]] = {
-    "AMOUNT_LEVEL": (
-        "The amount is typical of fraud.",
-        "사기 거래에서 자주 나타나는 금액입니다.",
-    ),
-    "AMOUNT_UNUSUAL": (
-        "The amount does not fit the customer's earlier payments.",
-        "고객의 평소 결제 금액과 다릅니다.",
-    ),
-    "PAYMENT_PACE": (
-        "The number or sum of recent payments is unusual.",
-        "최근 결제 횟수나 합계가 평소와 다릅니다.",
-    ),
-    "PAYMENT_TIME": (
-        "The time of the payment is unusual.",
-        "결제 시간이 평소와 다릅니다.",
-    ),
-    "NEW_MERCHANT": (
-        "The customer has not paid this merchant lately.",
-        "고객이 최근 이용하지 않은 가맹점입니다.",
-    ),
-    "NEW_DEVICE": (
-        "The payment comes from a device that is new for the customer.",
-        "고객이 사용한 적 없는 기기에서 결제되었습니다.",
-    ),
-    "FAR_AWAY": (
-        "The place is far from the payment before, or too far for the time between.",
-        "직전 결제 장소에서 멀거나 이동 시간이 너무 짧습니다.",
-    ),
-    "CUSTOMER_FRAUD": (
-        "Payments of this customer have lately turned out to be fraud.",
-        "이 고객의 결제에서 최근 사기가 확인되었습니다.",
-    ),
-    "MERCHANT_FRAUD": (
-        "Payments at this merchant have turned out to be fraud.",
-        "이 가맹점에서 사기 거래가 확인된 적이 있습니다.",
-    ),
-    "MERCHANT_PROFILE": (
-        "The payment does not fit the usual business of the merchant.",
-        "가맹점의 평소 거래와 다릅니다.",
-    ),
-    "UNLIKE_OTHERS": (
-        "The payment as a whole is unlike other payments.",
-        "결제의 전체적인 모습이 다른 결제들과 다릅니다.",
-    ),
-    "LITTLE_KNOWN": (
-        "Little is known yet about the customer or the merchant.",
-        "고객이나 가맹점에 대한 정보가 아직 부족합니다.",
-    ),
-}
-"""Code → English and Korean text. Codes are an interface: they are added to, never renamed."""
 
 
 @dataclass(frozen=True)
@@ -91,70 +39,16 @@ class Reason:
     """Sum on the log-odds scale."""
 
 
-def _always(_: float) -> bool:
-    return True
-
-
-def _positive(value: float) -> bool:
-    return value > 0
-
-
-def _zero(value: float) -> bool:
-    return value == 0
-
-
-def _unlike(anomaly: float) -> bool:
-    """Above one half an isolation forest calls a row easier to isolate than is usual."""
-    return anomaly > 0.5
-
-
-@dataclass(frozen=True)
-class _Family:
-    """Features that say the same thing to a person."""
-
-    pattern: str
-    code: str
-    holds: Callable[[float], bool] = _always
-    """Whether the text is true at that value of the feature."""
-    unknown: str | None = "LITTLE_KNOWN"
-    """What a null says; nothing where a null is an ordinary value."""
-
-
-_FAMILIES = (
-    _Family("amount|amount_log", "AMOUNT_LEVEL"),
-    _Family("(amount_sum|count)_.*|seconds_since_last", "PAYMENT_PACE"),
-    _Family("amount_.*|user_(mean|std|max)_.*", "AMOUNT_UNUSUAL"),
-    _Family("user_(count|merchants)_.*", "PAYMENT_PACE"),
-    _Family("user_frauds_.*", "CUSTOMER_FRAUD", _positive),
-    _Family("hour|day_of_week|is_weekend|is_night", "PAYMENT_TIME"),
-    _Family("new_merchant", "NEW_MERCHANT", _positive),
-    _Family("merchant_visits", "NEW_MERCHANT", _zero),
-    _Family("new_device", "NEW_DEVICE", _positive, unknown=None),
-    _Family("distance_km|speed_kmh", "FAR_AWAY", _positive, unknown=None),
-    _Family("merchant_days_since_(first_)?fraud", "MERCHANT_FRAUD", unknown=None),
-    _Family("merchant_days_since_genuine", "MERCHANT_PROFILE"),
-    _Family("merchant_(frauds|risk)_.*", "MERCHANT_FRAUD", _positive),
-    _Family("merchant_(count|mean|std|max|users|known)_.*", "MERCHANT_PROFILE"),
-    _Family("history_count", "LITTLE_KNOWN"),
-    _Family("anomaly", "UNLIKE_OTHERS", _unlike),
-)
-
-
-def reason_code(feature: str) -> str | None:
-    """The code under which a model input is explained; None where it has none."""
-    family = _family(feature)
-    return family.code if family else None
-
-
 def explain(directory: Path, vector: Matrix, *, limit: int = LIMIT) -> tuple[Reason, ...]:
     """What pushed this payment [1, f] towards fraud, strongest first, at most `limit`.
 
-    `directory` is an exported artifact. Contributions are those of the trees on the log-odds
-    scale, summed over the features that share a code; a null speaks for LITTLE_KNOWN, and a text
-    that would be untrue at the feature's value is left out. A model without trees says nothing.
+    `directory` is an exported artifact. Contributions are on the log-odds scale: those of the
+    trees, summed over the features that share a code, where a null speaks for LITTLE_KNOWN; of a
+    network those of whole groups of inputs (`occlusion`). A text that would be untrue at the
+    feature's value is left out.
     """
     if not _has_trees(directory):
-        return ()
+        return rank_codes(_network(directory).pushes(vector), limit=limit)
     trees = _loaded(directory)
     row = vector if trees.forest is None else trees.forest.widen(vector)
     pushes = trees.paths.contributions(row[0]).tolist()
@@ -167,28 +61,19 @@ def rank_reasons(
     """Reasons from the values [f] and contributions [f] of one payment."""
     sums: dict[str, float] = {}
     for name, value, push in zip(inputs, values, pushes, strict=True):
-        code = _spoken(name, float(value))
+        code = spoken(name, float(value))
         if code is not None:
             sums[code] = sums.get(code, 0.0) + float(push)
+    return rank_codes(sums, limit=limit)
+
+
+def rank_codes(sums: Mapping[str, float], *, limit: int = LIMIT) -> tuple[Reason, ...]:
+    """Reasons from the contribution of each code: the strongest, and others that matter too."""
     towards = {code: push for code, push in sums.items() if push > 0}
     least = LEAST_SHARE * sum(towards.values())
     ranked = sorted(towards.items(), key=lambda one: (-one[1], one[0]))
     told = [*ranked[:1], *(one for one in ranked[1:limit] if one[1] >= least)]
     return tuple(Reason(code, *TEXTS[code], push) for code, push in told)
-
-
-def _spoken(feature: str, value: float) -> str | None:
-    family = _family(feature)
-    if family is None:
-        return None
-    if isnan(value):
-        return family.unknown
-    return family.code if family.holds(value) else None
-
-
-@cache
-def _family(feature: str) -> _Family | None:
-    return next((one for one in _FAMILIES if re.fullmatch(one.pattern, feature)), None)
 
 
 @dataclass(frozen=True)
@@ -212,10 +97,14 @@ def _loaded(directory: Path) -> _Trees:
     return _Trees(TreePaths.read(directory / BOOSTER), forest, read_inputs(directory))
 
 
+@lru_cache(maxsize=8)
+def _network(directory: Path) -> Occlusion:
+    return Occlusion.read(directory)
+
+
 def warm(directory: Path) -> None:
-    """Load the trees and explain once, so that the first refusal does not pay for it."""
-    if _has_trees(directory):
-        explain(directory, np.zeros((1, len(_loaded(directory).inputs)), dtype=np.float32))
+    """Load what explains and explain once, so that the first refusal does not pay for it."""
+    explain(directory, np.zeros((1, len(read_inputs(directory))), dtype=np.float32))
 
 
 @cache

@@ -186,11 +186,7 @@ class Sequence:
         return cls(
             config,
             inputs,
-            Preparation(
-                np.array(state["logarithmic"], dtype=bool),
-                np.array(state["mean"], dtype=np.float32),
-                np.array(state["scale"], dtype=np.float32),
-            ),
+            _preparation_of(state),
             BetaCalibration.from_json(state["calibration"]),
             network,
         )
@@ -208,6 +204,27 @@ def features_of(inputs: tuple[str, ...]) -> tuple[str, ...]:
     if lag_names(features, events - 1) != inputs:
         raise bad_input("inputs_disordered", "The inputs are no sequence of payments.")
     return features
+
+
+def read_preparation(directory: Path) -> Preparation:
+    """What an exported network does to its features first.
+
+    Raises `FinloopError("artifact_unreadable")` where that folder holds none.
+    """
+    try:
+        return _preparation_of(json.loads((directory / STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError) as error:
+        raise bad_input(
+            "artifact_unreadable", f"The network in {directory} cannot be loaded."
+        ) from error
+
+
+def _preparation_of(state: dict[str, Any]) -> Preparation:
+    return Preparation(
+        np.array(state["logarithmic"], dtype=bool),
+        np.array(state["mean"], dtype=np.float32),
+        np.array(state["scale"], dtype=np.float32),
+    )
 
 
 def _logarithmic(features: tuple[str, ...]) -> npt.NDArray[np.bool_]:

@@ -115,7 +115,7 @@ def _reasons(ruling: Ruling, verdict: Verdict, facts: Facts, model: Model | None
         found = [NO_MODEL]
     stopped = Answer.APPROVE not in (ruling.decision, verdict.decision)
     if stopped and model is not None and NO_REASONS not in facts.degraded:
-        found += reasons_for(model, facts.inputs)
+        found += reasons_for(model, facts.features)
     return list({reason.code: reason for reason in reversed(found)}.values())[::-1]
 
 
@@ -141,9 +141,9 @@ def prepare(directory: Path) -> None:
         warm(directory)
 
 
-def reasons_for(model: Model, inputs: dict[str, float | None]) -> list[Reason]:
+def reasons_for(model: Model, features: Mapping[str, float | None]) -> list[Reason]:
     """Why the model leans towards fraud, strongest first."""
-    found = explain(model.directory, model.scorer.vector(inputs))
+    found = explain(model.directory, model.scorer.vector(features))
     return [Reason(code=one.code, text_en=one.text, text_ko=one.text_ko) for one in found]
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from components.common.identity import pseudonymise
 from components.common.ledger import canonical_json
 from components.fraud.card_number import is_card_number
-from components.fraud.reasons import TEXTS
+from components.fraud.reason_codes import TEXTS
 from serving.common.outcome_report import OutcomeReport
 from serving.common.parsing import Moment
 

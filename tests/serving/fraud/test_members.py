@@ -98,14 +98,19 @@ def test_the_network_sees_the_payment_before(pair: Desk) -> None:
 def test_a_replay_by_both_gives_the_same_bytes(pair: Desk) -> None:
     for number in range(3):
         pair.decide(transaction_id=f"t{number}", amount=DEAR if number else 100.0)
-    ledger, library = pair.runtime.ledger, Library(pair.runtime.settings)
-    files = pair.runtime.settings.serving / "models"
+    assert replayed(pair) == [True] * 3
+
+
+def replayed(desk: Desk) -> list[bool]:
+    """Whether each decision so far gives the same bytes again, from files by digest."""
+    files = desk.runtime.settings.serving / "models"
     files.mkdir(parents=True)
-    for fleet in pair.runtime.models.current.fleets.values():
+    for fleet in desk.runtime.models.current.fleets.values():
         assert fleet.champion is not None
         release = fleet.champion.release
         (files / release.digest).symlink_to(Path(release.path))
-    assert [one.same for one in replay(ledger.decisions(), library)] == [True] * 3
+    library = Library(desk.runtime.settings)
+    return [one.same for one in replay(desk.runtime.ledger.decisions(), library)]
 
 
 def test_a_member_that_fails_is_named_and_the_other_one_decides(pair: Desk) -> None:
@@ -133,6 +138,20 @@ def test_the_network_alone_answers_without_the_trees(desk: Desk, network: Releas
     assert "model_missing" not in answer["degraded"]
     assert last(desk).model == LSTM.name
     assert members(desk) == []
+
+
+def test_the_network_says_why_where_it_decides_alone(desk: Desk, network: Release) -> None:
+    serve(desk, {LSTM.name: Deployment(network)})
+    first, second = desk.decide(amount=DEAR).json(), desk.decide(transaction_id="t2").json()
+    assert (first["decision"], first["reasons"]) == ("APPROVE", [])
+    assert second["decision"] == "DECLINE"
+    assert second["reasons"][0] == {
+        "code": "RECENT_PAYMENTS",
+        "text_en": "The customer's payments just before this one are typical of fraud.",
+        "text_ko": "직전 결제 내역이 사기 거래에서 자주 나타나는 모습입니다.",
+    }
+    assert "reasons_unavailable" not in second["degraded"]
+    assert replayed(desk) == [True, True]
 
 
 def test_a_network_in_shadow_scores_and_does_not_answer(

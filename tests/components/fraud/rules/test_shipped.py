@@ -9,7 +9,7 @@ import pytest
 
 from components.common.errors import FinloopError
 from components.fraud.features import MODEL_INPUT
-from components.fraud.reasons import TEXTS
+from components.fraud.reason_codes import TEXTS
 from components.fraud.rules import FILE, SHIPPED, rules_in_force
 from components.fraud.rules.fields import fields, values_of
 from components.fraud.rules.ruleset import RuleSet
