@@ -18,17 +18,20 @@ from components.common import lake
 from components.common.identity import pseudonymise
 from components.common.ingest import ingest
 from components.common.ledger import Ledger, open_ledger
+from components.common.ledger.tables import TABLES
 from components.common.ledger.verify import verify
-from components.common.records import Decision, Erasure, Member, Outcome, Shadow
+from components.common.records import Decision, Erasure, Event, Member, Outcome, Shadow
 from components.common.settings import Settings
 from finloop import app
 from serving.common.carrying import Carrier
 from serving.common.domain import services
 from serving.common.online_features import OnlineFeatures
 from serving.common.position import Position
+from tests.postgres_server import PostgresServer
 from tests.serving.conftest import FIRST
 
 Make = Callable[..., Decision]
+NOTE = "knows nothing of this payment"
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 VIEW = "fraud_user_recent"
 
@@ -62,6 +65,16 @@ def _company(folder: Path) -> Path:
 
 
 @pytest.fixture
+def store_settings(store_settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Both profiles: files alone, or Redis with PostgreSQL."""
+    if store_settings.online_store is None:
+        return store_settings
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    server.empty()
+    return store_settings.model_copy(update={"ledger_url": server.address()})
+
+
+@pytest.fixture
 def pseudonyms(store_settings: Settings) -> dict[str, str]:
     key = store_settings.pseudonym_secret()
     return {name: pseudonymise(name, key) for name in ("kim", "lee")}
@@ -83,6 +96,8 @@ def home(
     monkeypatch.setenv("FINLOOP_HOME", str(store_settings.home))
     if store_settings.online_store is not None:
         monkeypatch.setenv("FINLOOP_ONLINE_STORE", store_settings.online_store.get_secret_value())
+    if store_settings.ledger_url is not None:
+        monkeypatch.setenv("FINLOOP_LEDGER_URL", store_settings.ledger_url.get_secret_value())
     return store_settings.home
 
 
@@ -97,7 +112,19 @@ def _serve(
             outcome = Outcome("fraud", f"t{number}", True, FIRST, "chargeback", FIRST)
             digest = "9" * 64
             said = Member(f"d{number}", "m", "3", digest, "champion", 0.4, None, 0.2, None, FIRST)
-            ledger.append([shadow, said, outcome])
+            note = {"step": "resolve", "outcome": "fraud", "note": f"rang {name}: {NOTE}"}
+            steps = [
+                Event("review", "fraud", f"d{number}/{step}", "mina", FIRST, body=body)
+                for step, body in enumerate([{"step": "claim"}, note], start=1)
+            ]
+            ledger.append([shadow, said, outcome, *steps])
+        ledger.append(
+            [
+                Event("review", "fraud", f"d{place}/1", "mina", FIRST, body={"step": "claim"})
+                for place in (10, 20)
+            ]
+        )
+        ledger.append([Event("approval", "fraud-xgboost", "d0/1", "jia", FIRST, version="3")])
         Carrier(lambda: ledger, online, Position(settings.serving), services()).step()
 
 
@@ -121,6 +148,17 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["privacy", *words])
 
 
+def written(settings: Settings, text: str) -> list[str]:
+    """Where a text is kept: files below home, and tables of the ledger's server."""
+    found = holding(settings.home, text)
+    if settings.ledger_url is not None:
+        with closing(open_ledger(settings)) as ledger:
+            for name in [*(table.name for table in TABLES), "erased", "segments"]:
+                if text in str(ledger.rows(f"SELECT * FROM {name}")):  # noqa: S608 - our names
+                    found.append(name)
+    return found
+
+
 def holding(home: Path, text: str) -> list[str]:
     """Files below home that hold a text, inside compressed pages, too."""
     found = []
@@ -142,11 +180,18 @@ def test_the_person_is_nowhere_and_the_other_one_is_where_they_were(
     home: Path, online: OnlineFeatures, pseudonyms: dict[str, str], store_settings: Settings
 ) -> None:
     kim, lee = pseudonyms["kim"], pseudonyms["lee"]
-    before = holding(home, lee)
-    assert len(holding(home, kim)) >= 6, "else this test sees nothing"
+    before = written(store_settings, lee)
+    assert len(written(store_settings, kim)) >= 6, "else this test sees nothing"
+    assert written(store_settings, f"rang kim: {NOTE}")
     assert known_online(online, kim)
     erased = json.loads(run("erase", "kim", "--by", "mina", "--json").stdout)
-    assert erased["ledger"] == {"decisions": 2, "outcomes": 2, "members": 2, "shadows": 2}
+    assert erased["ledger"] == {
+        "decisions": 2,
+        "outcomes": 2,
+        "members": 2,
+        "shadows": 2,
+        "events": 4,
+    }
     assert erased["files"] == {
         "kfp": 3,
         "lake/outcomes": 2,
@@ -154,8 +199,10 @@ def test_the_person_is_nowhere_and_the_other_one_is_where_they_were(
         "quarantine": 1,
     }
     assert (erased["texts"], erased["online"], erased["lake_changed"]) == (1, 1, True)
-    assert holding(home, kim) == []
-    assert holding(home, lee) == before
+    assert written(store_settings, kim) == []
+    assert written(store_settings, lee) == before
+    assert written(store_settings, f"rang kim: {NOTE}") == []
+    assert written(store_settings, f"rang lee: {NOTE}")
     assert known_online(online, kim) == []
     assert known_online(online, lee) == ["t1"]
     lake.digest(store_settings.lake)  # raises where files and digests differ
@@ -168,8 +215,16 @@ def test_the_chain_holds_and_says_that_something_went(home: Path, store_settings
     run("erase", "kim", "--by", "mina")
     with closing(open_ledger(store_settings)) as ledger:
         found = verify(ledger)
-        assert (found.ok, found.erased) == (True, 8)
+        assert (found.ok, found.erased) == (True, 12)
         assert [one.subject_id for one in ledger.decisions()] == ["t1"]
+        left = [(one.kind, one.key) for one in ledger.events()]
+        assert left == [
+            ("review", "d1/1"),
+            ("review", "d1/2"),
+            ("review", "d10/1"),
+            ("review", "d20/1"),
+            ("approval", "d0/1"),
+        ], "steps of other cases, and what is no step of a case"
         erasures = list(ledger.select(Erasure))
         assert {one.actor for one in erasures} == {"mina"}
         assert {name for one in erasures for name in one.body} == {"rows"}
@@ -193,7 +248,7 @@ def test_asking_again_removes_nothing_and_says_so(home: Path, store_settings: Se
     assert again.stdout == "Nothing is kept about this user, so nothing was removed.\n"
     assert run("erase", "nobody").stdout == again.stdout
     with closing(open_ledger(store_settings)) as ledger:
-        assert len(list(ledger.select(Erasure))) == 4, "one for each table, and none more"
+        assert len(list(ledger.select(Erasure))) == 5, "one for each table, and none more"
 
 
 def test_a_person_is_told_what_was_removed_and_what_comes_next(home: Path) -> None:
@@ -225,10 +280,17 @@ def test_what_is_too_old_expires_everywhere(
     days = (today - datetime(2026, 3, 1, tzinfo=UTC)) // timedelta(days=1) - 5
     monkeypatch.setenv("FINLOOP_RETENTION_DAYS", str(days))  # the days before 2026-03-06 go
     expired = json.loads(run("expire", "--by", "clock", "--json").stdout)
-    assert expired["ledger"] == {"decisions": 3, "members": 3, "outcomes": 3, "shadows": 3}
+    assert expired["ledger"] == {
+        "decisions": 3,
+        "members": 3,
+        "outcomes": 3,
+        "shadows": 3,
+        "events": 8,
+    }
     assert expired["files"] == {"lake/outcomes": 2, "lake/transactions": 2}
     with closing(open_ledger(store_settings)) as ledger:
         assert [one.subject_id for one in ledger.decisions()] == ["t7"]
+        assert [one.kind for one in ledger.events()] == ["approval"], "nobody's"
         assert {one.reason for one in ledger.select(Erasure)} == {"retention"}
         assert verify(ledger).ok
     lake.digest(store_settings.lake)

@@ -32,7 +32,9 @@ def of_person(pseudonym: str) -> Which:
 def older_than(cutoff: datetime) -> Which:
     """Everything about persons that was recorded before a moment."""
     return lambda table: (
-        ("recorded_at < ?", (utc_text(cutoff),)) if table.of_person else ("FALSE", ())
+        (f"{table.of_people} AND recorded_at < ?", (utc_text(cutoff),))
+        if table.of_person
+        else ("FALSE", ())
     )
 
 

@@ -51,6 +51,8 @@ class LedgerTable(Generic[R]):
     """Name → columns."""
     of_person: str | None = None
     """SQL condition of the rows that belong to a person, with one `?` for the pseudonym."""
+    of_people: str = "TRUE"
+    """SQL condition of the rows that belong to anybody, where `of_person` is given."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -152,6 +154,11 @@ _OF_DECISION = "decision_id IN (SELECT decision_id FROM decisions WHERE entity_i
 _OF_SUBJECT = (
     "(domain, subject_id) IN (SELECT domain, subject_id FROM decisions WHERE entity_id = ?)"
 )
+_REVIEW = "kind = 'review'"
+_REVIEW_OF_DECISION = (  # the key of a step is the decision's id, a slash and a number
+    "kind = 'review' AND rtrim(key, '0123456789') IN "
+    "(SELECT decision_id || '/' FROM decisions WHERE entity_id = ?)"
+)
 
 TABLES: tuple[LedgerTable[Any], ...] = (
     LedgerTable(
@@ -186,7 +193,14 @@ TABLES: tuple[LedgerTable[Any], ...] = (
         indexes={},
         of_person=_OF_SUBJECT,
     ),
-    LedgerTable(Event, "events", unique=(("kind", "model", "key"),), indexes={}),
+    LedgerTable(
+        Event,
+        "events",
+        unique=(("kind", "model", "key"),),
+        indexes={},
+        of_person=_REVIEW_OF_DECISION,
+        of_people=_REVIEW,
+    ),
     LedgerTable(Erasure, "erasures", unique=(("erasure_id",),), indexes={}),
 )
 
