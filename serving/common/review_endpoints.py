@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cached_property
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -71,19 +72,36 @@ class Resolution(BaseModel):
     )
 
 
+@dataclass(frozen=True)
+class _Desk:
+    """The queue of a worker, and how something is done to a case of it."""
+
+    runtime: Runtime
+
+    @cached_property
+    def queue(self) -> ReviewQueue:
+        """Made when it is first asked for: the ledger is not open before the worker starts."""
+        services = self.runtime.services
+        kinds = {one.name: one.reviewed for one in services if one.reviewed is not None}
+        return ReviewQueue(self.runtime.ledger, kinds)
+
+    async def do(self, decision_id: str, step: Act) -> ReviewCase:
+        """Do something to a case, off the loop that answers."""
+        ledger = self.runtime.recorder.ledger
+        return _shown(await asyncio.to_thread(act, self.queue, ledger, decision_id, step))
+
+
 def review_routes(runtime: Runtime) -> APIRouter:
     """The endpoints about cases that wait for a person."""
     routes = APIRouter(prefix="/v1/reviews", tags=["review"])
+    desk = _Desk(runtime)
+    _add_list(routes, desk)
+    _add_holding(routes, desk)
+    _add_resolve(routes, desk)
+    return routes
 
-    @cache
-    def queue() -> ReviewQueue:
-        kinds = {one.name: one.reviewed for one in runtime.services if one.reviewed is not None}
-        return ReviewQueue(runtime.ledger, kinds)
 
-    async def do(decision_id: str, step: Act) -> ReviewCase:
-        case = await asyncio.to_thread(act, queue(), runtime.recorder.ledger, decision_id, step)
-        return _shown(case)
-
+def _add_list(routes: APIRouter, desk: _Desk) -> None:
     @routes.get("", summary="List open cases", responses=responses(401, 422, 503, 504))
     async def listed(
         domain: Annotated[str | None, Query(description="Only of this domain")] = None,
@@ -100,36 +118,33 @@ def review_routes(runtime: Runtime) -> APIRouter:
     ) -> ReviewPage:
         """What waits for a person, a page at a time."""
         wanted = Wanted(domain, state, claimed_by, minimum_amount, sort)
-        cases = await asyncio.to_thread(queue().cases)
+        cases = await asyncio.to_thread(desk.queue.cases)
         return _page(open_cases(cases, wanted, datetime.now(UTC)), sort, limit, after)
 
-    @routes.post(
-        "/{decision_id}/claim", summary="Take a case", responses=responses(401, 404, 409, 503, 504)
-    )
+
+def _add_holding(routes: APIRouter, desk: _Desk) -> None:
+    problems = responses(401, 404, 409, 503, 504)
+
+    @routes.post("/{decision_id}/claim", summary="Take a case", responses=problems)
     async def claimed(decision_id: str, request: Request) -> ReviewCase:
         """Hold a case for half an hour, so that nobody else works on it; again to prolong it."""
         caller: str = request.state.caller
-        return await do(decision_id, lambda case, now: claim(case, caller, now))
+        return await desk.do(decision_id, lambda case, now: claim(case, caller, now))
 
-    @routes.post(
-        "/{decision_id}/release",
-        summary="Give a case back",
-        responses=responses(401, 404, 409, 503, 504),
-    )
+    @routes.post("/{decision_id}/release", summary="Give a case back", responses=problems)
     async def released(decision_id: str, request: Request) -> ReviewCase:
         """Let somebody else take a case that you hold."""
         caller: str = request.state.caller
-        return await do(decision_id, lambda case, now: release(case, caller, now))
+        return await desk.do(decision_id, lambda case, now: release(case, caller, now))
 
-    @routes.post(
-        "/{decision_id}/resolve",
-        **described(
-            "Resolve a case",
-            Resolution.model_json_schema(),
-            ReviewCase,
-            problems=(400, 401, 404, 409, 413, 422, 503, 504),
-        ),
+
+def _add_resolve(routes: APIRouter, desk: _Desk) -> None:
+    problems = (400, 401, 404, 409, 413, 422, 503, 504)
+    said = described(
+        "Resolve a case", Resolution.model_json_schema(), ReviewCase, problems=problems
     )
+
+    @routes.post("/{decision_id}/resolve", **said)
     async def resolved(decision_id: str, request: Request) -> ReviewCase:
         """Say what a case was that you hold. It is an outcome from then on, as any other.
 
@@ -139,12 +154,10 @@ def review_routes(runtime: Runtime) -> APIRouter:
         found = parse(Resolution, await read_body(request))
 
         def step(case: Case, now: datetime) -> Event | None:
-            queue().check_outcome(case, found.outcome)
+            desk.queue.check_outcome(case, found.outcome)
             return resolve(case, caller, now, found.outcome, found.note)
 
-        return await do(decision_id, step)
-
-    return routes
+        return await desk.do(decision_id, step)
 
 
 def _page(found: list[Case], sort: str, limit: int, after: str | None) -> ReviewPage:
