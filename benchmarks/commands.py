@@ -24,10 +24,11 @@ def mount(app: typer.Typer) -> None:
 def bench(
     name: Annotated[str, typer.Argument(help="Which claim to measure.")],
     data: Annotated[Path | None, typer.Option(help="Folder of the data it reads.")] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="Requests to watch memory.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a claim against a peer in the same run."""
-    report = measure(name, data, lambda line: typer.echo(line, err=True))
+    report = measure(name, data, lambda line: typer.echo(line, err=True), requests)
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
@@ -47,8 +48,12 @@ def benchmarks() -> dict[str, Benchmark]:
     }
 
 
-def measure(name: str, data: Path | None, say: Say) -> Report:
-    """Run the benchmark of that name; a clear sentence where there is none, or no such folder."""
+def measure(name: str, data: Path | None, say: Say, requests: int | None = None) -> Report:
+    """Run the benchmark of that name; a clear sentence where there is none, or no such folder.
+
+    `requests` is for benchmarks that take it.
+    """
+    from inspect import signature
     from time import perf_counter
 
     from benchmarks.report import Report, describe_machine
@@ -62,9 +67,12 @@ def measure(name: str, data: Path | None, say: Say) -> Report:
         )
     if data is not None and not data.exists():
         raise bad_input("no_data", f"There is no folder {data}; give one that exists with --data.")
+    run, more = known[name].run, {} if requests is None else {"requests": requests}
+    if more and "requests" not in signature(run).parameters:
+        raise bad_input("no_such_option", f"The benchmark {name} takes no --requests.")
     load_settings()  # keeps every component silent about its use
     began = perf_counter()
-    rows = known[name].run(data, say)
+    rows = run(data, say, **more)
     return Report(name, perf_counter() - began, describe_machine(), rows)
 
 

@@ -1,13 +1,15 @@
 """What one full decision costs, how late it comes under load, and `mlflow models serve` beside it.
 
-The services run as in the server profile, with a Redis of their own and a durable ledger; the load
-comes from one more process on the same cores. Saturation is what as many connections sustain that
-each ask again as soon as they are answered; latencies are at a constant rate, from when a request
-was due. The peer gets the boosted trees alone and their inputs ready-made.
+The services run as in the server profile, with a Redis of their own, every model and a ledger that
+survives a power cut; the load comes from one more process on the same cores. Saturation is what as
+many connections sustain that each ask again as soon as they are answered; latencies are at a
+constant rate, from when a request was due. Processor time is that of every process of the services.
+The peer gets the boosted trees alone and their inputs ready-made.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ from serving.processes import Served, start_services
 SECONDS = 15.0
 """Length of each measurement."""
 SWAPS = 20
+REQUESTS = 20_000
+"""Decisions over which memory is watched, where nobody asks for more."""
 _WARM = 300
 _MOST_PER_SECOND = 2_500
 """Payments to have ready for each second of asking as fast as possible."""
@@ -78,25 +82,35 @@ class Stand:
 
     @property
     def worker_mb(self) -> float:
-        """Memory of the largest worker."""
-        return max(process.memory_info().rss for process in self.processes) / 2**20
+        """Memory of the worker."""
+        rss = [one.memory_info().rss for one in self.processes if _answers(one)]
+        return max(rss) / 2**20
 
 
-def run(data: Path | None, say: Say) -> tuple[Row, ...]:
-    """Measure; the data is simulated."""
+def _answers(process: psutil.Process) -> bool:
+    """Whether requests come to a process; the others supervise and follow."""
+    return "_bentoml_impl.worker.service" in process.cmdline()
+
+
+def run(data: Path | None, say: Say, requests: int = REQUESTS) -> tuple[Row, ...]:
+    """Measure; the data is simulated. `requests`: decisions over which memory is watched."""
     with TemporaryDirectory(prefix="finloop-serving-") as name, ExitStack() as stack:
         folder = Path(name)
         address = stack.enter_context(redis_server(folder / "redis"))
         company = found(folder, address, say)
         first, *_ = company.versions()[::-1]
         company.promote(first)
+        with Supervisor() as supervisor:
+            began = perf_counter()
+            start_services(supervisor, company.settings)
+            rows = [Row("start", "first_seconds", perf_counter() - began, "s")]
         supervisor = stack.enter_context(Supervisor())
         began = perf_counter()
         served = start_services(supervisor, company.settings)
-        ready = perf_counter() - began
+        rows.append(Row("start", "seconds", perf_counter() - began, "s"))
         stand = Stand(company, served, Payments(company), folder, say)
         _await_version(stand, first)
-        rows = [Row("start", "seconds", ready, "s"), *_decisions(stand), *_swaps(stand)]
+        rows += [*_decisions(stand), *_swaps(stand), *_memory(stand, requests)]
         supervisor.stop()
         with mlflow_serve(_artifact(company), folder) as (peer, body):
             put_under(Load(peer, str(body), 2.0))
@@ -108,9 +122,8 @@ def run(data: Path | None, say: Say) -> tuple[Row, ...]:
 
 
 def _decisions(stand: Stand) -> Iterator[Row]:
-    """Saturation, then half of it and nine tenths of it at a constant rate; memory all along."""
+    """Saturation, then half of it and nine tenths of it at a constant rate."""
     stand.load(_WARM / 100, 100)
-    before = stand.worker_mb
     saturation = stand.load(SECONDS).rate
     cpu, decided = stand.cpu_seconds, 0
     half = stand.load(SECONDS, saturation / 2)
@@ -122,8 +135,24 @@ def _decisions(stand: Stand) -> Iterator[Row]:
     yield Row("decision", "p99_ms_half", half.p99_ms, "ms")
     yield Row("decision", "p99_ms_90", most.p99_ms, "ms")
     yield Row("decision", "errors", half.errors + most.errors, "answers")
+    yield Row("decision", "members", _fewest_members(stand), "models")
+
+
+def _fewest_members(stand: Stand) -> int:
+    """The fewest models that answered one of the newest hundred decisions."""
+    with closing(open_ledger(stand.company.settings)) as ledger:
+        newest = ledger.rows("SELECT answer FROM decisions ORDER BY seq DESC LIMIT 100")
+    return min(len(json.loads(row["answer"])["members"]) for row in newest)
+
+
+def _memory(stand: Stand, requests: int) -> Iterator[Row]:
+    """Memory of the worker after so many more decisions, and how much of it they added."""
+    before, answered = stand.worker_mb, 0
+    while answered < requests:
+        answered += stand.load(SECONDS).answered
     yield Row("memory", "mb", stand.worker_mb, "MB")
     yield Row("memory", "growth_mb", stand.worker_mb - before, "MB")
+    yield Row("memory", "decisions", answered, "decisions")
 
 
 def _swaps(stand: Stand) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -15,14 +16,15 @@ from benchmarks.report import Say
 from components.common import lake
 from components.common.approval import approve
 from components.common.candidate import Origin, register_candidate
+from components.common.domain import ModelSpec
 from components.common.feature_tables import build
 from components.common.ingest import ingest
 from components.common.registry import Registry
 from components.common.settings import Settings
 from components.common.stages import Stage
-from components.fraud import XGBOOST
+from components.fraud import LSTM, XGBOOST
 from components.fraud.boosting import BoostingConfig
-from components.fraud.boosting_training import train_candidate
+from components.fraud.sequence import SequenceConfig
 from demo.world import WorldConfig, simulate, write
 from feature_repo.frames import write_frame
 from feature_repo.publish import publish
@@ -42,18 +44,18 @@ class Company:
     """The newest payment that the lake knows."""
 
     def versions(self) -> tuple[str, ...]:
-        """Approved versions of the model."""
+        """Approved versions of the trees."""
         return tuple(found.version for found in Registry(self.settings).versions(XGBOOST.name))
 
-    def promote(self, version: str) -> None:
+    def promote(self, version: str, model: ModelSpec = XGBOOST) -> None:
         """Make a version champion, as the last step of a rollout does."""
         registry = Registry(self.settings)
-        registry.set_stage(XGBOOST.name, version, Stage.CHAMPION, [])
-        registry.set_champion(XGBOOST.name, version)
+        registry.set_stage(model.name, version, Stage.CHAMPION, [])
+        registry.set_champion(model.name, version)
 
 
 def found(folder: Path, online_store: SecretStr, say: Say) -> Company:
-    """Simulate, ingest, build, publish, train two versions and approve them."""
+    """Simulate, ingest, build, publish; train two versions of the trees and a network, approve."""
     settings = Settings(home=folder / "home", online_store=online_store)
     say("a company: simulate, ingest, features, online store")
     write(simulate(WORLD).tables, folder / "world")
@@ -62,22 +64,36 @@ def found(folder: Path, online_store: SecretStr, say: Say) -> Company:
     tables = folder / "tables"
     made = build(settings.lake, tables, digest, "code", settings.timezone)
     publish(settings, tables)
-    frame = folder / "frame"
-    write_frame(settings, XGBOOST.name, made.as_of, _WINDOWS, digest, frame)
-    for seed in (1, 2):
-        say(f"train version {seed}")
-        _train(settings, frame, folder / f"candidate-{seed}", seed, digest)
-    return Company(settings, folder / "world", made.moment)
+    company = Company(settings, folder / "world", made.moment)
+    trainings = [
+        *((XGBOOST, _trees(), BoostingConfig(seed=seed).model_dump_json()) for seed in (1, 2)),
+        (LSTM, _network(), SequenceConfig().model_dump_json()),
+    ]
+    for number, (model, train, config) in enumerate(trainings):
+        say(f"train {model.name}")
+        frame = folder / f"frame-{model.name}"
+        if not frame.exists():
+            write_frame(settings, model.name, made.as_of, _WINDOWS, digest, frame)
+        candidate = folder / f"candidate-{number}"
+        candidate.mkdir()
+        train(frame, candidate, config)
+        origin, card = Origin("mina", digest, "code"), candidate.with_suffix(".md")
+        version = register_candidate(settings, model.name, frame, candidate, card, origin)
+        approve(model, version, "jia", settings)
+    company.promote(Registry(settings).versions(LSTM.name)[0].version, LSTM)
+    return company
 
 
-def _train(settings: Settings, frame: Path, candidate: Path, seed: int, digest: str) -> None:
-    """Train as by default, register, and approve."""
-    candidate.mkdir()
-    train_candidate(frame, candidate, BoostingConfig(seed=seed).model_dump_json())
-    origin = Origin("mina", digest, "code")
-    card = candidate.with_suffix(".md")
-    version = register_candidate(settings, XGBOOST.name, frame, candidate, card, origin)
-    approve(XGBOOST, version, "jia", settings)
+def _trees() -> Callable[[Path, Path, str], object]:
+    from components.fraud.boosting_training import train_candidate
+
+    return train_candidate
+
+
+def _network() -> Callable[[Path, Path, str], object]:
+    from components.fraud.sequence_training import train_candidate
+
+    return train_candidate
 
 
 class Payments:

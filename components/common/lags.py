@@ -41,11 +41,15 @@ def lag_names(features: Sequence[str], lags: int) -> tuple[str, ...]:
 
 def flatten(past: Mapping[str, Sequence[float | None]]) -> dict[str, float | None]:
     """Named inputs of feature → values of the events before, newest first."""
-    return {
-        lag_name(feature, lag): value
-        for feature, values in past.items()
-        for lag, value in enumerate(values, start=1)
-    }
+    found: dict[str, float | None] = {}
+    for feature, values in past.items():
+        found.update(zip(_names_before(feature, len(values)), values, strict=True))
+    return found
+
+
+@cache
+def _names_before(feature: str, lags: int) -> tuple[str, ...]:
+    return tuple(lag_name(feature, lag) for lag in range(1, lags + 1))
 
 
 def previous(entity: npt.NDArray[np.integer], lags: int) -> Numbers:

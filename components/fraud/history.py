@@ -65,6 +65,11 @@ class History:
     def __len__(self) -> int:
         return len(self.timestamps)
 
+    @staticmethod
+    def of_rows(rows: Sequence[tuple[Any, ...]]) -> History:
+        """The history of payments in order, each with the values of the columns."""
+        return History(*zip(*rows, strict=True)) if rows else History()
+
     def append(self, transaction: Transaction) -> History:
         """This history with one more payment in its place; unchanged where it was there already."""
         if transaction.transaction_id in self.transaction_ids:
@@ -139,8 +144,8 @@ class History:
             amounts=tuple(_values(columns, "amounts")),
             merchant_ids=tuple(_values(columns, "merchant_ids")),
             device_ids=tuple([device or None for device in _values(columns, "device_ids")]),
-            latitudes=tuple([_known(value) for value in _values(columns, "latitudes")]),
-            longitudes=tuple([_known(value) for value in _values(columns, "longitudes")]),
+            latitudes=tuple(_known(_values(columns, "latitudes"))),
+            longitudes=tuple(_known(_values(columns, "longitudes"))),
             steps=_steps(columns),
         )
 
@@ -170,15 +175,17 @@ def step_of(known: Mapping[str, float | None]) -> Step | None:
 def _steps(columns: Mapping[str, Any]) -> tuple[Step | None, ...]:
     """Steps of the newest payments, none of the older ones."""
     count = len(_values(columns, "timestamps"))
-    flat = [] if columns.get("steps") is None else _values(columns, "steps")
-    known = [_step(flat[start : start + len(STEP)]) for start in range(0, len(flat), len(STEP))]
+    flat = [] if columns.get("steps") is None else _known(_values(columns, "steps"))
+    known = [
+        _step(tuple(flat[start : start + len(STEP)])) for start in range(0, len(flat), len(STEP))
+    ]
     return (*[None] * (count - len(known)), *known)
 
 
-def _step(values: Sequence[float]) -> Step | None:
-    known = tuple([_known(value) for value in values])
-    return None if known == _NOTHING else known
+def _step(values: Step) -> Step | None:
+    return None if values == _NOTHING else values
 
 
-def _known(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
+def _known(values: Sequence[float | None]) -> list[float | None]:
+    """The values, NaN as none: it alone is not itself."""
+    return [value if value == value else None for value in values]

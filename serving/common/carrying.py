@@ -7,10 +7,8 @@ that no batch of the data pipeline can overwrite what was decided meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from components.common.errors import unavailable
 from components.common.ledger import Ledger
 from components.common.records import Decision
 from serving.common.domain import Carried, DomainService
@@ -67,17 +65,8 @@ class Carrier:
         for position, decision in decisions:
             event = (position, carried.event_of(decision))
             by_entity.setdefault(decision.entity_id, []).append(event)
+        stored = self._online.stored(carried.view, list(by_entity))
         return [
-            {carried.entity: entity, **carried.merge(self._stored(carried, entity), events)}
-            for entity, events in by_entity.items()
+            {carried.entity: entity, **carried.merge(columns, events)}
+            for (entity, events), columns in zip(by_entity.items(), stored, strict=True)
         ]
-
-    def _stored(self, carried: Carried, entity: str) -> Any:
-        row = self._online.read((carried.view,), {carried.entity: entity}, datetime.now(UTC))
-        if row[carried.view].trouble == "unavailable":
-            raise unavailable(
-                "feature_store_unavailable",
-                f"The feature view {carried.view} is not there, so decisions wait in the ledger; "
-                "run `finloop run data` once.",
-            )
-        return row[carried.view].values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from components.common.errors import refused
 from components.common.records import Decision, Event, Member
@@ -22,6 +23,8 @@ class Draft:
     members: tuple[Member, ...] = ()
     beside: tuple[Event, ...] = ()
     """What must be in the ledger with the decision, so that it can be given again."""
+    event: Any = None
+    """What the domain remembers of the decision, where that is known without reading it again."""
 
 
 async def answer_once(
@@ -52,7 +55,7 @@ async def answer_once(
 
 
 def _made_known(runtime: Runtime, made: Draft) -> None:
-    runtime.decided(made.decision)
+    runtime.decided(made.decision, made.event)
     metrics().decided(made.decision, made.degraded)
     if runtime.shadowing is not None:
         for shadow in made.shadows:

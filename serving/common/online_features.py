@@ -98,6 +98,23 @@ class OnlineFeatures:
             found[name] = _view_row(opened.views[name], moment, values, at)
         return found
 
+    def stored(self, view: str, entities: Sequence[str]) -> list[Mapping[str, Any]]:
+        """What a view holds of entities, whatever its age; empty where it holds nothing.
+
+        Raises `FinloopError` where the view is not there or the store does not answer.
+        """
+        if self._opened is None or view not in self._opened.views:
+            raise unavailable(
+                "feature_store_unavailable",
+                f"The feature view {view} is not there, so decisions wait in the ledger; "
+                "run `finloop run data` once.",
+            )
+        try:
+            found = self._opened.rows.read([(view, entity) for entity in entities])
+        except (OSError, sqlite3.Error, *_redis_errors()) as error:  # looked up when one is raised
+            raise out_of_reach(error) from error
+        return [values for _, values in found]
+
     def write(self, view: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write whole rows of a view, each with its entity and `event_timestamp`, at once.
 

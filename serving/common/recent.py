@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from components.common.ledger import Named
 from components.common.records import Decision
 
 Happened = TypeVar("Happened")
@@ -33,13 +34,18 @@ class Recent(Generic[Happened]):
         self._written: deque[tuple[int, str, str]] = deque()
         self._lock = threading.Lock()
 
-    def add(self, decision: Decision, position: int | None = None) -> None:
-        """Remember what a decision was about; a second time it only learns the position."""
+    def add(
+        self, decision: Decision, position: int | None = None, event: Happened | None = None
+    ) -> None:
+        """Remember what a decision was about; a second time it only learns the position.
+
+        `event` is what the decision was about, where that is known without reading it again.
+        """
         with self._lock:
             events = self._events.setdefault(decision.entity_id, {})
             known = events.get(decision.decision_id)
             if known is None:
-                known = Lately(self._event_of(decision), position)
+                known = Lately(event or self._event_of(decision), position)
             events[decision.decision_id] = known._replace(position=position or known.position)
 
     def add_written(self, decisions: Sequence[tuple[int, Decision]]) -> None:
@@ -47,6 +53,19 @@ class Recent(Generic[Happened]):
         for position, decision in decisions:
             self.add(decision, position)
             self._written.append((position, decision.entity_id, decision.decision_id))
+
+    def learn(self, written: Sequence[Named]) -> bool:
+        """Learn where the ledger has what is known; False, and nothing, where one is not known."""
+        with self._lock:
+            known = [self._events.get(one.entity_id, {}).get(one.decision_id) for one in written]
+            if None in known:
+                return False
+            for one, lately in zip(written, known, strict=True):
+                assert lately is not None  # noqa: S101 - looked at just now
+                events = self._events[one.entity_id]
+                events[one.decision_id] = lately._replace(position=one.seq)
+                self._written.append((one.seq, one.entity_id, one.decision_id))
+            return True
 
     def forget(self, position: int) -> None:
         """Drop what the online store holds: everything written up to that position."""

@@ -102,10 +102,13 @@ class Runtime:
         if self._ledger is not None:
             self._ledger.close()
 
-    def decided(self, decision: Decision) -> None:
-        """Let the next request of the same entity see what was just decided."""
+    def decided(self, decision: Decision, event: Any = None) -> None:
+        """Let the next request of the same entity see what was just decided.
+
+        `event` is what its domain remembers of it, where that is known already.
+        """
         if decision.domain in self.recent:
-            self.recent[decision.domain].add(decision)
+            self.recent[decision.domain].add(decision, event=event)
 
     def open_ledger(self) -> None:
         """Open the ledger, once for reading and once for writing: a commit stops no reader."""
@@ -122,12 +125,20 @@ class Runtime:
         for name, recent in self.recent.items():
             carried = self._position.read(name)
             seen = self._read_up_to[name]
-            position = carried if seen < 0 else seen
-            while found := self.ledger.decisions_after(position, _CHUNK):
-                recent.add_written([(at, one) for at, one in found if one.domain == name])
-                position = found[-1][0]
+            self._read_up_to[name] = self._catch_up(name, recent, carried if seen < 0 else seen)
             recent.forget(carried)  # after reading: what was decided here has its position by now
-            self._read_up_to[name] = position
+
+    def _catch_up(self, name: str, recent: Recent[Any], position: int) -> int:
+        """Read a domain's decisions after a position; the position that was read up to.
+
+        What was decided here is known, and only its position is learnt.
+        """
+        while found := self.ledger.names_after(position, _CHUNK):
+            if not recent.learn([one for one in found if one.domain == name]):
+                whole = self.ledger.decisions_after(position, len(found))
+                recent.add_written([(at, one) for at, one in whole if one.domain == name])
+            position = found[-1].seq
+        return position
 
     def _follow_models(self) -> None:
         if self.models.refresh():

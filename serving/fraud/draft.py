@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from components.common.records import Decision, Event
 from components.fraud import DOMAIN, POLICY
-from components.fraud.history import Transaction
+from components.fraud.history import Transaction, step_of
 from components.fraud.rules.ruleset import RuleSet
 from serving.common.decisions import Draft
 from serving.common.facts import AnsweredBy, Facts
@@ -34,7 +34,8 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
 
     `started` is the `perf_counter` at which the request came in.
     """
-    gathered = look_up(runtime, payment)
+    transaction = _transaction(payment)
+    gathered = look_up(runtime, transaction)
     panel = ask(runtime, payment.user_id, gathered.features)
     rules = rules_of(panel.ruled_by)
     answer, facts = _answer(payment, _facts(gathered, panel, rules), panel, rules)
@@ -46,6 +47,7 @@ def draft(runtime: Runtime, payment: Payment, asked: str, started: float) -> Dra
         tuple(_shadows(runtime, decision.decision_id, gathered, panel, decide)),
         panel.records(decision.decision_id, decide, decision.recorded_at),
         (_text_of(rules, decision.recorded_at),),
+        replace(transaction, step=step_of(gathered.inputs)),
     )
 
 
@@ -93,13 +95,8 @@ def _decision(
     )
 
 
-def look_up(runtime: Runtime, payment: Payment) -> Gathered:
-    """The model input of a payment.
-
-    What was decided lately is read before the online store: it is only forgotten once the store
-    holds it, so in this order nothing can fall between the two.
-    """
-    transaction = Transaction(
+def _transaction(payment: Payment) -> Transaction:
+    return Transaction(
         transaction_id=payment.transaction_id,
         event_timestamp=payment.event_timestamp,
         user_id=payment.user_id,
@@ -109,11 +106,19 @@ def look_up(runtime: Runtime, payment: Payment) -> Gathered:
         latitude=payment.latitude,
         longitude=payment.longitude,
     )
+
+
+def look_up(runtime: Runtime, payment: Transaction) -> Gathered:
+    """The model input of a payment.
+
+    What was decided lately is read before the online store: it is only forgotten once the store
+    holds it, so in this order nothing can fall between the two.
+    """
     decided = runtime.recent[DOMAIN.name].of(payment.user_id)
     keys = {"user_id": payment.user_id, "merchant_id": payment.merchant_id}
     rows = runtime.online.read(VIEWS, keys, payment.event_timestamp)
     try:
-        return gather(transaction, rows, decided, zone_of(runtime.settings.timezone))
+        return gather(payment, rows, decided, zone_of(runtime.settings.timezone))
     except Exception:  # noqa: BLE001 - a history that cannot be used must not stop the payment
         _log.exception("the features of a payment could not be computed")
         return nothing_known(rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import SecretStr
 
@@ -20,6 +20,15 @@ from components.common.records import Decision, Event, EventKind, Outcome, Recor
 from components.common.settings import Settings
 
 R = TypeVar("R", bound=Record)
+
+
+class Named(NamedTuple):
+    """A decision by name, and its place in the ledger."""
+
+    seq: int
+    domain: str
+    entity_id: str
+    decision_id: str
 
 
 class Ledger:
@@ -110,6 +119,14 @@ class Ledger:
         table = table_of(Decision)
         sql = f"{table.select} WHERE seq > ? ORDER BY seq LIMIT ?"
         return [(row["seq"], table.restore(row)) for row in self.rows(sql, position, limit)]
+
+    def names_after(self, position: int, limit: int) -> list[Named]:
+        """As `decisions_after`, without what the decisions hold."""
+        sql = (
+            "SELECT seq, domain, entity_id, decision_id FROM decisions WHERE seq > ? "
+            "ORDER BY seq LIMIT ?"
+        )
+        return [Named(**row) for row in self.rows(sql, position, limit)]
 
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Rows of a read-only query of ours with `?` for each value."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from components.common.ledger import Named
 from components.common.records import Decision
-from serving.common.recent import Recent
+from serving.common.recent import Lately, Recent
 
 
 def recent() -> Recent[str]:
@@ -40,6 +41,26 @@ def test_the_position_is_learnt_from_the_ledger(decided: Callable[..., Decision]
     known.add_written([(7, decided(1))])
     known.add(decided(1))
     assert [one.position for one in known.of("user")] == [7]
+
+
+def test_the_position_of_what_is_known_is_learnt_by_name(
+    decided: Callable[..., Decision],
+) -> None:
+    known = recent()
+    known.add(decided(1), event="told by who decided")
+    assert known.learn([Named(7, "fraud", "user", "d1")])
+    assert known.of("user") == [Lately("told by who decided", 7)]
+    known.forget(7)
+    assert len(known) == 0
+
+
+def test_nothing_is_learnt_where_one_is_not_known(decided: Callable[..., Decision]) -> None:
+    known = recent()
+    known.add(decided(1))
+    for stranger in (Named(8, "fraud", "user", "d2"), Named(8, "fraud", "other", "d1")):
+        assert not known.learn([Named(7, "fraud", "user", "d1"), stranger])
+    known.forget(9)
+    assert [one.position for one in known.of("user")] == [None]
 
 
 def test_what_the_store_holds_is_forgotten(decided: Callable[..., Decision]) -> None:

@@ -27,6 +27,7 @@ from serving.common.library import Library
 from serving.common.manifest import Deployment, Release
 from serving.common.models import Fleet, Loaded
 from serving.common.replay import replay
+from serving.fraud.features import transaction_of
 from tests.serving.desk import Desk, payment
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -328,3 +329,11 @@ def test_what_is_decided_can_be_given_again_to_the_byte(
     replayed = list(replay(found, Library(desk.runtime.settings)))
     assert [one.changes for one in replayed] == [{}] * 41
     assert all(one.same for one in replayed)
+
+
+def test_what_is_remembered_at_once_is_what_the_ledger_says(desk: Desk) -> None:
+    desk.decide(device_id="d", latitude=1.0, longitude=2.0)
+    desk.decide(transaction_id="t2")
+    for decision in desk.runtime.ledger.decisions():
+        known = desk.runtime.recent["fraud"].of(decision.entity_id)
+        assert transaction_of(decision) in [one.event for one in known]

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from components.common.errors import Exit, FinloopError
-from components.common.ledger import Ledger, canonical_json, open_ledger
+from components.common.ledger import Ledger, Named, canonical_json, open_ledger
 from components.common.ledger.book import open_store
 from components.common.ledger.verify import verify
 from components.common.records import Event, Outcome, Shadow
@@ -27,6 +27,15 @@ from tests.components.common.ledger.conftest import make_decision as decision
 SHADOW = Shadow("d1", "fraud-xgboost", "4", 0.5, "REVIEW", 0.3, None, WHEN)
 OUTCOME = Outcome("fraud", "t1", True, WHEN, "chargeback", WHEN)
 EVENT = Event("approval", "fraud-xgboost", "4", "kim", WHEN, "4", {"note": "a known body"})
+
+
+def test_decisions_after_a_place_have_their_names(ledger: Ledger) -> None:
+    ledger.append([decision(1), SHADOW, decision(2), decision(3)])
+    names = ledger.names_after(1, 2)
+    whole = ledger.decisions_after(1, 2)
+    assert [(one.seq, one.decision_id) for one in names] == [(3, "d2"), (4, "d3")]
+    for one, (place, kept) in zip(names, whole, strict=True):
+        assert one == Named(place, kept.domain, kept.entity_id, kept.decision_id)
 
 
 def test_what_was_written_is_read_back_equal(ledger: Ledger) -> None:
