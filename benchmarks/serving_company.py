@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pyarrow.parquet as pq
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from benchmarks.report import Say
 from components.common import lake
@@ -19,11 +20,20 @@ from components.common.candidate import Origin, register_candidate
 from components.common.domain import ModelSpec
 from components.common.feature_tables import build
 from components.common.ingest import ingest
+from components.common.members import ask_members, standing_members
 from components.common.registry import Registry
 from components.common.settings import Settings
 from components.common.stages import Stage
-from components.fraud import LSTM, XGBOOST
+from components.fraud import (
+    LSTM,
+    POLICY,
+    XGBOOST,
+    boosting_training,
+    policy_training,
+    sequence_training,
+)
 from components.fraud.boosting import BoostingConfig
+from components.fraud.policy_training import PolicyConfig
 from components.fraud.sequence import SequenceConfig
 from demo.world import WorldConfig, simulate, write
 from feature_repo.frames import write_frame
@@ -55,7 +65,10 @@ class Company:
 
 
 def found(folder: Path, online_store: SecretStr, say: Say) -> Company:
-    """Simulate, ingest, build, publish; train two versions of the trees and a network, approve."""
+    """Simulate, ingest, build, publish; train every model, the trees twice, and approve.
+
+    The network and the decision policy are champions already.
+    """
     settings = Settings(home=folder / "home", online_store=online_store)
     say("a company: simulate, ingest, features, online store")
     write(simulate(WORLD).tables, folder / "world")
@@ -64,36 +77,51 @@ def found(folder: Path, online_store: SecretStr, say: Say) -> Company:
     tables = folder / "tables"
     made = build(settings.lake, tables, digest, "code", settings.timezone)
     publish(settings, tables)
+    school = _School(settings, folder, made.as_of, digest, say)
+    for seed in (1, 2):
+        school.train(XGBOOST, boosting_training.train_candidate, BoostingConfig(seed=seed))
     company = Company(settings, folder / "world", made.moment)
-    trainings = [
-        *((XGBOOST, _trees(), BoostingConfig(seed=seed).model_dump_json()) for seed in (1, 2)),
-        (LSTM, _network(), SequenceConfig().model_dump_json()),
-    ]
-    for number, (model, train, config) in enumerate(trainings):
-        say(f"train {model.name}")
-        frame = folder / f"frame-{model.name}"
-        if not frame.exists():
-            write_frame(settings, model.name, made.as_of, _WINDOWS, digest, frame)
-        candidate = folder / f"candidate-{number}"
-        candidate.mkdir()
-        train(frame, candidate, config)
-        origin, card = Origin("mina", digest, "code"), candidate.with_suffix(".md")
-        version = register_candidate(settings, model.name, frame, candidate, card, origin)
-        approve(model, version, "jia", settings)
-    company.promote(Registry(settings).versions(LSTM.name)[0].version, LSTM)
+    for model, train, config in (
+        (LSTM, sequence_training.train_candidate, SequenceConfig()),
+        (POLICY, policy_training.train_candidate, PolicyConfig()),
+    ):
+        company.promote(school.train(model, train, config), model)
     return company
 
 
-def _trees() -> Callable[[Path, Path, str], object]:
-    from components.fraud.boosting_training import train_candidate
+@dataclass(frozen=True)
+class _School:
+    """Trains models of a company, all on the same days."""
 
-    return train_candidate
+    settings: Settings
+    folder: Path
+    as_of: str
+    digest: str
+    say: Say
 
+    def train(
+        self, model: ModelSpec, train: Callable[[Path, Path, str], object], config: BaseModel
+    ) -> str:
+        """Train as by default, register, approve; the version."""
+        self.say(f"train {model.name}")
+        frame = self._frame(model)
+        candidate = Path(mkdtemp(prefix=f"{model.name}-", dir=self.folder))
+        train(frame, candidate, config.model_dump_json())
+        origin, card = Origin("mina", self.digest, "code"), candidate.with_suffix(".md")
+        version = register_candidate(self.settings, model.name, frame, candidate, card, origin)
+        return approve(model, version, "jia", self.settings).version
 
-def _network() -> Callable[[Path, Path, str], object]:
-    from components.fraud.sequence_training import train_candidate
-
-    return train_candidate
+    def _frame(self, model: ModelSpec) -> Path:
+        """What a model learns from, with what its members said where it has any."""
+        frame = self.folder / f"frame-{model.name}"
+        if not frame.exists():
+            write_frame(self.settings, model.name, self.as_of, _WINDOWS, self.digest, frame)
+        if not model.members:
+            return frame
+        asked = self.folder / f"asked-{model.name}"
+        standing = standing_members(self.settings, model.name)
+        ask_members(self.settings, model.name, standing, frame, asked)
+        return asked
 
 
 class Payments:

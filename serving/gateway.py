@@ -7,6 +7,8 @@ our own, because they keep one time series for each path, and a path with an id 
 
 from __future__ import annotations
 
+import gc
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from serving.common.runtime import Runtime
 
 
+_SWITCH_SECONDS = 0.0005
+"""How long a thread may go on while another one waits: a decision gives way to the recorder at each
+call of Redis, a model or the ledger, and would wait ten times as long for its turn by default."""
+
+
 class _Served(Service[Any]):
     """The application of a worker, with our endpoints in front of BentoML's middleware."""
 
@@ -29,6 +36,7 @@ class _Served(Service[Any]):
         from serving.common.log import log_plainly
 
         log_plainly()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         app = make_app(_runtime())
         self.mount_asgi_app(app)  # BentoML starts and stops it, and answers for what it lacks
         return FrontDoor(app, super().to_asgi(is_main))
@@ -44,6 +52,13 @@ def _runtime() -> Runtime:
     return Runtime(load_settings(), services())
 
 
+@cache
+def _settle() -> None:
+    """What is loaded by now stays: the collector need not look at it again under load."""
+    gc.collect()
+    gc.freeze()
+
+
 @bentoml.service(
     name="finloop",
     service_class=_Served,
@@ -57,4 +72,7 @@ class Gateway:
 
     def __is_ready__(self) -> bool:
         """Ready once the ledger is open and a manifest was read; a missing model only degrades."""
-        return _runtime().ready
+        ready = _runtime().ready
+        if ready:
+            _settle()
+        return ready
