@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 HELD_OUT = "held_out.parquet"
 """In the folder of an artifact: what it said of its calibration rows before it learnt from them."""
+STANDING = "members.json"
+"""In the folder of a frame: which version of each member was asked."""
 _SAID = "said"
 
 
@@ -103,6 +105,13 @@ def ask_members(settings: Settings, model: str, standing: str, frame: Path, into
     known = asked.dropna(subset=list(spec.members))
     _require_both(spec, known)
     _write(into, known, rows.windows)
+    (into / STANDING).write_text(standing, encoding="utf-8")
+
+
+def asked_versions(frame: Path) -> dict[str, str]:
+    """Name of each member → the version that was asked for this frame."""
+    told = json.loads((frame / STANDING).read_text(encoding="utf-8"))
+    return {name: f"{one['model']} {one['version']}" for name, one in told.items()}
 
 
 def _fetched(registry: Registry, standing: Standing, into: Path) -> Path:

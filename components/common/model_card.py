@@ -77,11 +77,18 @@ def _identity(facts: CardFacts) -> list[str]:
         "owner": facts.spec.owner,
         "author": facts.author,
         "predicts": f"`{facts.spec.label}`",
-        "features": f"{len(facts.inputs)}, from the feature service `{facts.spec.feature_service}`",
+        **_inputs(facts),
         "code": f"commit `{facts.code_commit}`, digest `{facts.code_digest[:16]}`",
         "data": f"digest `{facts.data_digest[:16]}`",
     }
     return ["", *_table(("", ""), rows.items())]
+
+
+def _inputs(facts: CardFacts) -> dict[str, str]:
+    service = f"the feature service `{facts.spec.feature_service}`"
+    if facts.spec.members:
+        return {"decides by": f"what {' and '.join(facts.spec.members)} say"}
+    return {"features": f"{len(facts.inputs)}, from {service}"}
 
 
 def _gate(facts: CardFacts) -> list[str]:
@@ -143,9 +150,17 @@ def _limits(facts: CardFacts) -> list[str]:
             if calibrated
             else []
         ),
-        "- A missing feature is a value to it, never 0; with many missing the decision is marked "
-        "as degraded.",
+        _missing(facts.spec),
     ]
+
+
+def _missing(spec: ModelSpec) -> str:
+    if spec.members:
+        return "- Where a member does not answer, the one that is there and weighs most decides."
+    return (
+        "- A missing feature is a value to it, never 0; with many missing the decision is marked "
+        "as degraded."
+    )
 
 
 def _way_back(spec: ModelSpec) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from components.common.artifact import GRAPH, write_inputs
 from components.common.evaluation import Metric, compare, evaluate
 from components.common.frame import read_frame
+from components.common.members import asked_versions
 from components.common.training_data import CALIBRATION, TEST
 from components.common.verdict import Verdict
 from components.fraud import LABEL, POLICY
@@ -82,7 +83,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     _export(blend, chosen, out)
     expected = blend.apply(_said(test))
     made = Made(
-        _parameters(chosen, blend, policy),
+        _parameters(chosen, blend, policy) | asked_versions(frame),
         expected,
         _over_members(test, expected) | _spent(test, expected, policy, chosen),
         dict(blend.weights),

@@ -29,6 +29,7 @@ def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = pd.DataFrame(draw.normal(size=(count, len(MODEL_INPUT))), columns=list(MODEL_INPUT))
     began = datetime(2025, 1, 1, tzinfo=UTC)
     rows["event_timestamp"] = [began + timedelta(minutes=20 * n) for n in range(count)]
+    rows["transaction_id"] = [f"t{n}" for n in range(count)]
     rows["user_id"] = [f"u{n}" for n in draw.integers(0, 90, count)]
     rows[XGBOOST.label] = rows["amount"] + rows["hour"] + draw.normal(size=count) / 4 > 2.6
     rows[SPLIT] = np.repeat([TRAIN, CALIBRATION, TEST], count // 3)

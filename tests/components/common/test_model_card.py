@@ -58,6 +58,13 @@ def test_the_card_says(facts: CardFacts, said: str) -> None:
     assert said in render(facts)
 
 
+def test_a_model_that_listens_to_others_names_them(facts: CardFacts) -> None:
+    card = render(replace(facts, spec=replace(facts.spec, members=("trees", "network"))))
+    assert "| decides by | what trees and network say |" in card
+    assert "Where a member does not answer" in card
+    assert "feature" not in card
+
+
 def test_a_gate_that_was_not_measured_is_shown_as_such(facts: CardFacts) -> None:
     assert "| artifact max difference | — | at most 0.0001 |" in render(facts)
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from components.common.artifact import Scorer, matrix, read_inputs
 from components.common.errors import FinloopError
 from components.common.frame import write_frame
+from components.common.members import STANDING
 from components.fraud import LABEL, LSTM, POLICY, XGBOOST
 from components.fraud.decision import Policy
 from components.fraud.policy_training import PolicyConfig, train_candidate
@@ -48,6 +49,8 @@ def frame(folder: Path, network: bool = True) -> Path:
         }
     )
     write_frame(folder, pa.Table.from_pandas(rows, preserve_index=False), None, {})
+    asked = {name: {"model": name, "version": "3", "digest": "0"} for name in POLICY.members}
+    (folder / STANDING).write_text(json.dumps(asked))
     return folder
 
 
@@ -75,6 +78,7 @@ def test_the_release_is_the_blend_its_thresholds_and_its_rules(tmp_path: Path) -
     np.testing.assert_array_equal(scorer.score(matrix(sample, scorer.inputs)), sample["score"])
     told = json.loads((out / "metrics.json").read_text())
     assert told["parameters"]["weight_fraud-xgboost"] > 0.3
+    assert told["parameters"]["fraud-lstm"] == "fraud-lstm 3"
     assert set(told["rows"]) == {"calibration", "test"}
 
 
