@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,14 +18,18 @@ import psutil
 import pytest
 
 from components.common.ledger import open_ledger
-from components.common.ledger.verify import verify
+from components.common.ledger.verify import Verification, verify
 from components.common.settings import Settings
 from serving.common.manifest import Deployment, Manifest, Release, write_manifest
+from tests.postgres_server import PostgresServer
 from tests.serving.conftest import KEY, await_true
 from tests.serving.desk import payment
+from tests.serving.running import serve
 
 DECIDE = "/v1/fraud/decisions"
 KILLS = 20
+SLOW_KILLS = 5
+CRASHES = 2
 SENDERS = 4
 BETWEEN = 20
 """Answers between two kills, so that each one meets requests under way."""
@@ -32,19 +37,26 @@ BETWEEN = 20
 
 @dataclass
 class Service:
-    """Processes that answer on a port; each child of the first one is a worker."""
+    """Processes that answer on a port."""
 
     settings: Settings
-    process: subprocess.Popen[str]
     address: str
+    key: str
+    workers: Callable[[], list[psutil.Process]]
+    """The processes that answer and hold the ledger now."""
 
     def worker(self) -> psutil.Process | None:
-        """The process that answers and holds the ledger, where there is one now."""
-        return next(iter(psutil.Process(self.process.pid).children()), None)
+        """The one that answers, where there is one."""
+        return next(iter(self.workers()), None)
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.address, headers={"X-API-Key": self.key}, timeout=30)
 
 
-@pytest.fixture
-def service(settings: Settings, releases: dict[str, Release]) -> Iterator[Service]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def service(
+    settings: Settings, releases: dict[str, Release], request: pytest.FixtureRequest
+) -> Iterator[Service]:
     """The application with version 1 as champion, in processes of its own; no feature store."""
     manifest = Manifest(1, {"fraud-xgboost": Deployment(releases["1"])})
     write_manifest(settings.serving, manifest)
@@ -52,6 +64,11 @@ def service(settings: Settings, releases: dict[str, Release]) -> Iterator[Servic
         "FINLOOP_HOME": str(settings.home),
         "FINLOOP_API_KEYS": json.dumps(settings.api_keys),
     }
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server.empty()
+        settings = settings.model_copy(update={"ledger_url": server.address()})
+        environment["FINLOOP_LEDGER_URL"] = server.address().get_secret_value()
     with subprocess.Popen(
         [sys.executable, "-m", "tests.serving.forked"],
         env={**os.environ, **environment},
@@ -60,18 +77,27 @@ def service(settings: Settings, releases: dict[str, Release]) -> Iterator[Servic
     ) as process:
         assert process.stdout is not None
         address = f"http://127.0.0.1:{int(process.stdout.readline())}"
-        yield Service(settings, process, address)
-        worker = next(iter(psutil.Process(process.pid).children()), None)
+        service = Service(settings, address, KEY, psutil.Process(process.pid).children)
+        yield service
+        worker = service.worker()
         process.kill()
         if worker is not None:
             worker.kill()
 
 
+@pytest.fixture
+def served(tmp_path: Path, artifacts: dict[str, Path], applied_store: Path) -> Iterator[Service]:
+    """Everything that `finloop serve` starts, as it starts it."""
+    with serve(tmp_path / "home", artifacts, applied_store, 4700) as running:
+        key = running.client.headers["X-API-Key"]
+        yield Service(running.settings, str(running.client.base_url), key, running.workers)
+
+
 class Load:
     """Threads that ask without a pause, and keep asking until each payment has its answer."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.asked: dict[str, dict[str, Any]] = {}
@@ -79,6 +105,8 @@ class Load:
         """Payment → the answer that came."""
         self.unanswered: set[str] = set()
         """Payments that were cut off at least once: decided or not, nobody was told."""
+        self.retried = 0
+        """Wishes to retry so far."""
         self.other: list[tuple[int, str]] = []
         """Answers that are neither a decision nor a wish to retry."""
         self._threads = [
@@ -100,12 +128,9 @@ class Load:
         while not self._stop.is_set():
             number += 1
             body = payment(transaction_id=f"p{sender}-{number}", user_id=f"u{number % 50}")
-            with self.client() as client:
+            with self._service.client() as client:
                 while not self._ask(client, body) and not self._stop.is_set():
                     self._stop.wait(0.05)
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self._address, headers={"X-API-Key": KEY}, timeout=30)
 
     def _ask(self, client: httpx.Client, body: dict[str, Any]) -> bool:
         name = body["transaction_id"]
@@ -119,7 +144,9 @@ class Load:
         with self._lock:
             if answer.status_code == 200:
                 self.said[name] = answer.content
-            elif answer.status_code != 503:
+            elif answer.status_code == 503:
+                self.retried += 1
+            else:
                 self.other.append((answer.status_code, answer.text))
         return answer.status_code != 503
 
@@ -134,30 +161,77 @@ def kill_under_load(service: Service, load: Load, killed: list[int]) -> None:
     victim.kill()
 
 
-@pytest.mark.e2e
-def test_every_answer_outlives_twenty_kills(service: Service) -> None:
+def kill_and_account(service: Service, kills: int) -> None:
+    """Kill so many times under load; then each answer that came is kept, and none was changed."""
     killed: list[int] = []
-    with Load(service.address) as load:
-        for _ in range(KILLS):
+    with Load(service) as load:
+        for _ in range(kills):
             kill_under_load(service, load, killed)
         after = len(load.said)
         await_true(lambda: len(load.said) > after + BETWEEN, "answers after it all", seconds=120)
-    assert len(set(killed)) == KILLS
+    assert len(set(killed)) == kills
     assert load.other == []
     assert load.unanswered, "no request was under way at any kill"
     assert load.said.keys() & load.unanswered, "what was cut off was asked again, and answered"
-    with closing(open_ledger(service.settings)) as ledger:
-        kept = {one.subject_id: one.answer.encode() for one in ledger.decisions()}
-        found = verify(ledger)
+    kept, found = accounts(service)
     assert {name: kept.get(name) for name in load.said} == load.said
     assert (found.ok, found.faults) == (True, [])
-    with Load(service.address).client() as client:
+    with service.client() as client:
         again = {name: client.post(DECIDE, json=load.asked[name]) for name in load.said}
     assert {name: answer.content for name, answer in again.items()} == load.said
 
 
+def accounts(service: Service) -> tuple[dict[str, bytes], Verification]:
+    """The answers that the ledger holds, and whether its chain holds."""
+    with closing(open_ledger(service.settings)) as ledger:
+        return {one.subject_id: one.answer.encode() for one in ledger.decisions()}, verify(ledger)
+
+
+@pytest.mark.e2e
+def test_every_answer_outlives_twenty_kills(service: Service) -> None:
+    kill_and_account(service, KILLS)
+
+
+@pytest.mark.e2e
+def test_every_answer_outlives_the_workers_that_bentoml_starts_anew(served: Service) -> None:
+    """The same with the processes of `finloop serve`, which take longer to come back."""
+    kill_and_account(served, SLOW_KILLS)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("service", ["postgres"], indirect=True)
+def test_a_database_that_crashes_under_load_loses_no_answer(
+    service: Service, postgres_server: PostgresServer
+) -> None:
+    """What was written when it went down is there when it is back, and nothing was decided else."""
+    with Load(service) as load:
+        for _ in range(CRASHES):
+            before = len(load.said)
+            await_true(lambda: len(load.said) >= before + BETWEEN, "answers", seconds=120)  # noqa: B023 - awaited here
+            seen = load.retried
+            postgres_server.stop()
+            try:
+                await_true(lambda: load.retried > seen, "a wish to retry")  # noqa: B023 - awaited here
+                with service.client() as client:
+                    refused = client.post(DECIDE, json=payment(transaction_id="down"))
+                    assert (refused.status_code, refused.json()["code"]) == (
+                        503,
+                        "ledger_unavailable",
+                    )
+            finally:
+                postgres_server.start()
+        after = len(load.said)
+        await_true(lambda: len(load.said) > after + BETWEEN, "answers after it all", seconds=120)
+    assert load.other == []
+    kept, found = accounts(service)
+    assert {name: kept.get(name) for name in load.said} == load.said
+    assert "down" not in kept
+    assert (found.ok, found.faults) == (True, [])
+
+
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
 def test_a_full_disk_decides_nothing_and_goes_on_by_itself(service: Service) -> None:
-    with Load(service.address).client() as client:
+    with service.client() as client:
         first = payment(transaction_id="before")
         await_true(lambda: client.post(DECIDE, json=first).status_code == 200, "an answer")
         worker = service.worker()
