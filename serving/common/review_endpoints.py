@@ -67,7 +67,7 @@ class Resolution(BaseModel):
     note: str | None = Field(
         None,
         max_length=2000,
-        description="Why; kept in the ledger, so name no person in it",
+        description="Why; kept in the ledger with the decision, so name no person in it",
         examples=["The customer does not know this payment."],
     )
 
