@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from components.fraud import POLICY
 from components.fraud.features import MODEL_INPUT
 from monitoring.declaration import Monitoring
 from monitoring.drift import DriftRules
@@ -12,16 +13,20 @@ from monitoring.performance import PerformanceRules
 from monitoring.policy import RetrainRules
 
 _DAY = timedelta(days=1)
+_SCORE_PSI = 0.25
 
 MONITORING = Monitoring(
     drift=DriftRules(
         days=1,
         minimum_rows=500,
         psi=0.2,
-        score_psi=0.25,
+        score_psi=_SCORE_PSI,
         drifted_share=0.25,
         key_columns=("amount",),
-        column_psi={"amount": 0.03},  # prices a third up give 0.05, ordinary days 0.01
+        column_psi={
+            "amount": 0.03,  # prices a third up give 0.05, ordinary days 0.01
+            **dict.fromkeys(POLICY.members, _SCORE_PSI),
+        },
         cycles={"hour": _DAY, "is_night": _DAY, "day_of_week": 7 * _DAY, "is_weekend": 7 * _DAY},
         slow=(
             "history_count",

@@ -75,7 +75,9 @@ def judge_artifact(
     known = frame.rows[frame.mask(TRAIN, CALIBRATION, TEST)]
     counts = count_splits(known, SPLIT, LABEL)
     Evidence(made.parameters, frame.windows, counts, metrics, verdict).write(out)
-    write_reference(out, scorer, frame.widened(scorer.inputs, TRAIN, CALIBRATION))
+    # Members have learnt from the calibration rows since, and speak otherwise of what they know.
+    usual = (TEST,) if spec.members else (TRAIN, CALIBRATION)
+    write_reference(out, scorer, frame.widened(scorer.inputs, *usual))
     write_sample(out, scorer, test, score)
     if made.held_out is not None:
         rows = frame.rows[frame.mask(CALIBRATION)]
