@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +30,7 @@ CHALLENGER = "challenger"
 STAGE_TAG = "rollout"
 REASONS_TAG = "rollout_reasons"
 SINCE_TAG = "rollout_since"
+_SETTLED_NS = 2_000_000_000
 
 __all__ = ["ModelVersion", "Registry", "RunFacts"]
 
@@ -71,6 +74,22 @@ class Registry:
     def client(self) -> MlflowClient:
         """MLflow's own client, made at first use (importing it costs seconds)."""
         return open_client(self.settings)
+
+    @property
+    def stamp(self) -> tuple[int, ...] | None:
+        """Another one after every change of the embedded registry, without asking it.
+
+        None where only asking tells: of a server, and while the last change is so young that
+        another one may bear the same time.
+        """
+        if self.settings.mlflow_uri is not None:
+            return None
+        changed = []
+        for name in (STORE, f"{STORE}-wal"):
+            with suppress(FileNotFoundError):
+                changed.append((self.settings.mlflow / name).stat().st_mtime_ns)
+        settled = time.time_ns() - max(changed, default=0) > _SETTLED_NS
+        return tuple(changed) if settled else None
 
     @answered
     def register_candidate(

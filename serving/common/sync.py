@@ -47,6 +47,7 @@ class Sync:
         self._models = tuple(models)
         self._folder = settings.serving
         self._seen: dict[str, _State] = {}
+        self._stamp: tuple[int, ...] | None = None
         self._refused: set[tuple[str, str, datetime]] = set()
 
     def step(self) -> bool:
@@ -54,8 +55,12 @@ class Sync:
 
         Raises `FinloopError` where MLflow does not answer; the manifest stays as it is then.
         """
+        stamp = self._registry.stamp  # before asking: what changes meanwhile is asked about again
+        if stamp is not None and stamp == self._stamp:
+            return False
         states = {spec.name: self._state(spec.name) for spec in self._models}
         if states == self._seen:
+            self._stamp = stamp
             return False
         before = _last_manifest(self._folder)
         models = {
@@ -66,7 +71,7 @@ class Sync:
         if changed:
             write_manifest(self._folder, Manifest(before.generation + 1, models))
             _log.info("manifest generation %d written", before.generation + 1)
-        self._seen = states
+        self._seen, self._stamp = states, stamp
         return changed
 
     def _state(self, model: str) -> _State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -209,6 +210,35 @@ def test_files_on_this_host_that_were_changed_are_fetched_again(plant: Plant) ->
     Sync(plant.settings, [XGBOOST]).step()
     assert load(XGBOOST.name, champion).release == champion
     assert plant.refusals() == []
+
+
+def long_ago(store: Path) -> None:
+    """Give the files of the embedded registry the time of a change that was long ago."""
+    for path in store.glob("mlflow.db*"):
+        os.utime(path, (1e9, 1e9))
+
+
+def test_a_registry_that_has_not_changed_is_not_asked_again(plant: Plant) -> None:
+    plant.put(plant.version("1"), Stage.CHAMPION)
+    store = plant.settings.mlflow / "mlflow.db"
+    long_ago(store.parent)
+    assert plant.sync.step()
+    whole = store.read_bytes()
+    store.write_bytes(b"no database any more")
+    long_ago(store.parent)
+    assert not plant.sync.step(), "nothing was asked, or it would have failed"
+    store.write_bytes(whole)
+    plant.put(plant.version("2"), Stage.CHAMPION)
+    assert plant.sync.step(), "what changed just now is asked about"
+
+
+def test_a_change_of_the_last_seconds_is_asked_about_again(plant: Plant) -> None:
+    plant.put(plant.version("1"), Stage.CHAMPION)
+    assert plant.registry.stamp is None, "another change may bear the same time"
+    long_ago(plant.settings.mlflow)
+    assert plant.registry.stamp is not None
+    server = plant.settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"})
+    assert Registry(server).stamp is None, "only asking tells"
 
 
 def test_with_mlflow_down_everything_stays_as_it_is(
