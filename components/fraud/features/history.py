@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.common.feature_writer import TIMESTAMP, whole_file
 from components.common.features import MIDNIGHT_TTL
-from components.common.series import grouped, offsets
+from components.common.series import Floats, Ints, grouped, offsets
 from components.fraud.features.daily import FRAUD_MERCHANT_DAILY
 from components.fraud.features.live import FRAUD_TRANSACTION
 from components.fraud.features.payments import Payments
 from components.fraud.history import REMEMBERED, K
 from components.fraud.sequence_steps import STEP, STEPS
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def write_user_history(payments: Payments, tables: Mapping[str, Path], path: Path) -> None:
@@ -57,41 +62,66 @@ def _columns(payments: Payments, rows: np.ndarray) -> dict[str, pa.Array]:
     }
 
 
-def _steps(payments: Payments, rows: np.ndarray, tables: Mapping[str, Path]) -> pa.ListArray:
+def _steps(payments: Payments, rows: Ints, tables: Mapping[str, Path]) -> pa.ListArray:
     """The steps of the newest payments of each user, oldest first, one after the other."""
     user, users = payments.party["user"], payments.names["user"]
-    merchant = payments.names["merchant"].take(pa.array(payments.party["merchant"][rows]))
-    asked = pa.table(
-        {
-            "place": np.arange(len(rows)),
-            "transaction_id": payments.transaction_id.take(pa.array(rows)),
-            "merchant_id": merchant,
-            "t": pa.array(payments.t[rows]).cast(TIMESTAMP),
-        }
-    )
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("asked", asked)
-        files = {name: str(path) for name, path in tables.items()}
-        found = connection.sql(_steps_sql(), params={"ttl": MIDNIGHT_TTL, **files}).to_arrow_table()
-    values = np.stack([found[name].to_numpy() for name in STEP], axis=1)  # a null becomes NaN
+    names = payments.transaction_id.take(pa.array(rows))
+    known = {
+        **_live(tables[FRAUD_TRANSACTION.name], names),
+        **_daily(tables[FRAUD_MERCHANT_DAILY.name], payments, rows),
+    }
+    values = np.stack([known[name] for name in STEP], axis=1)
     bounds = offsets(user[rows], len(users)) * len(STEP)
     return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(values.ravel()))
 
 
-def _steps_sql() -> str:
-    """Live features of the payment itself, daily ones as of its time unless they are too old."""
-    live, daily = FRAUD_TRANSACTION.names, FRAUD_MERCHANT_DAILY.names
-    columns = ", ".join(
-        f"live.{name}"
-        if name in live
-        else f"CASE WHEN daily.event_timestamp >= t - $ttl THEN daily.{name} END AS {name}"
-        for name in STEP
-        if name in (*live, *daily)
+def _live(path: Path, names: pa.Array) -> dict[str, Floats]:
+    """What was known of the payments themselves, by feature; NaN is null."""
+    features = [name for name in STEP if name in FRAUD_TRANSACTION.names]
+    asked = pa.table({"place": np.arange(len(names)), "transaction_id": names})
+    with duckdb.connect() as connection:
+        connection.register("asked", asked)
+        found = connection.sql(
+            f"SELECT {', '.join(features)} FROM asked "  # noqa: S608 - names of ours
+            "JOIN read_parquet($path) USING (transaction_id) ORDER BY place",
+            params={"path": str(path)},
+        ).to_arrow_table()
+    return {name: found[name].to_numpy() for name in features}
+
+
+def _daily(path: Path, payments: Payments, rows: Ints) -> dict[str, Floats]:
+    """What was known of their merchants at the time, by feature; NaN is null, or too long ago."""
+    features = [name for name in STEP if name in FRAUD_MERCHANT_DAILY.names]
+    merchant, names = payments.party["merchant"][rows], payments.names["merchant"]
+    at = _newest(path, FRAUD_MERCHANT_DAILY.entity, names, merchant, payments.t[rows])
+    found = pq.read_table(path, columns=features)
+    return {
+        name: np.where(at < 0, np.nan, np.append(found[name].to_numpy(), np.nan)[at])
+        for name in features
+    }
+
+
+def _newest(
+    path: Path, entity: str, names: pa.Array, asked: npt.NDArray[np.integer], t: Ints
+) -> Ints:
+    """Row of a table of midnights that is in force for each (entity, moment); -1 for none.
+
+    asked: numbers of entities in `names` [n]; t: microseconds since 1970 [n]. A join by time in SQL
+    would sort the whole table with all its columns, for a few rows of it.
+    """
+    keys = pq.read_table(path, columns=[entity, "event_timestamp"], read_dictionary=[entity])
+    column = keys.unify_dictionaries()[entity].combine_chunks()
+    number = pc.call_function("index_in", [column.dictionary], pc.SetLookupOptions(names))
+    of = number.to_numpy().astype(np.int64)[column.indices.to_numpy()]
+    moment = keys["event_timestamp"].cast(pa.int64()).to_numpy()
+    if not len(moment):  # nobody has seen a midnight yet
+        return np.full(len(asked), -1)
+    ticks = np.unique(moment)
+    place = of * (len(ticks) + 1) + np.searchsorted(ticks, moment) + 1
+    order = np.argsort(place, kind="stable")  # as they lie already
+    wanted = asked.astype(np.int64) * (len(ticks) + 1) + np.searchsorted(ticks, t, "right")
+    last = np.append(order, -1)[np.searchsorted(place[order], wanted, "right") - 1]
+    in_force = (
+        (last >= 0) & (of[last] == asked) & (t - moment[last] <= MIDNIGHT_TTL // _MICROSECOND)
     )
-    return f"""
-        SELECT {columns} FROM asked
-        JOIN read_parquet(${FRAUD_TRANSACTION.name}) AS live USING (transaction_id)
-        ASOF LEFT JOIN read_parquet(${FRAUD_MERCHANT_DAILY.name}) AS daily
-            ON daily.merchant_id = asked.merchant_id AND daily.event_timestamp <= asked.t
-        ORDER BY place"""  # noqa: S608 - names of ours
+    return np.where(in_force, last, -1)

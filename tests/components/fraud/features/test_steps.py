@@ -21,12 +21,18 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A lake of 45 days."""
     home = tmp_path_factory.mktemp("steps")
     settings = Settings(home=home / "home")
     world = simulate(WorldConfig(users=40, merchants=30, days=45))
     write(world.tables, home / "world")
     ingest(home / "world", "finloop", settings, datetime.now(UTC))
+    return settings
+
+
+@pytest.fixture(scope="module")
+def tables(settings: Settings) -> dict[str, Path]:
     return build_feature_tables(settings.lake, settings.feature_tables, settings.timezone)
 
 
@@ -48,6 +54,22 @@ def test_a_step_is_what_training_saw_of_the_payment(tables: dict[str, Path]) -> 
             assert history.steps[place] == tuple(known.get(name) for name in STEP)
             checked += merchant.get("merchant_risk_30d") is not None
     assert checked > 20
+
+
+def test_before_the_first_midnight_nothing_is_known_of_merchants(
+    settings: Settings, tables: dict[str, Path], tmp_path: Path
+) -> None:
+    first = min(row["event_timestamp"] for row in read(tables["fraud_transaction"]))
+    noon = first + timedelta(hours=3)
+    early = build_feature_tables(settings.lake, tmp_path, settings.timezone, noon)
+    assert read(early["fraud_merchant_daily"]) == []
+    steps = [History.from_columns(row).steps for row in read(early["fraud_user_history"])]
+    assert steps
+    for step in (step for of_user in steps for step in of_user):
+        assert step is not None
+        known = dict(zip(STEP, step, strict=True))
+        assert known["amount"] is not None
+        assert known["merchant_risk_30d"] is None
 
 
 def as_of(rows: list[dict[str, Any]], at: datetime) -> dict[str, Any]:
