@@ -13,7 +13,7 @@ from components import find_model
 from components.common.artifact import Scorer, matrix, read_inputs
 from components.common.domain import Domain, ModelSpec
 from components.common.errors import FinloopError
-from components.common.evaluation import compare
+from components.common.evaluation import Metric, compare
 from components.common.evidence import METRICS, VERDICT, read_metrics, write_json
 from components.common.frame import Frame, read_frame
 from components.common.model_card import CARD, CardFacts, render
@@ -21,6 +21,7 @@ from components.common.provenance import code_commit
 from components.common.registry import Registry, RunFacts
 from components.common.settings import Settings
 from components.common.training_data import TEST
+from components.common.verdict import Verdict
 from components.common.verdict_file import read_verdict
 
 
@@ -31,6 +32,18 @@ class Origin:
     author: str
     data_digest: str
     code_digest: str
+
+
+def make_candidate(
+    model: str, frame: Path, out: Path, config: str
+) -> tuple[Verdict, dict[str, Metric]]:
+    """Fill the artifact folder `out` from a frame; what the gates say, and the metrics.
+
+    config: what can be tuned of that model, as JSON.
+    """
+    domain, spec = find_model(model)
+    made_by = import_module(f"components.{domain.name}.{spec.training}")
+    return made_by.train_candidate(frame, out, config)
 
 
 def register_candidate(

@@ -40,6 +40,8 @@ class ModelSpec:
     """Earlier events of the same entity that the model sees beside the one it is asked about."""
     members: tuple[str, ...] = ()
     """Other models whose probabilities are its only inputs, by their names."""
+    training: str = "training"
+    """Module of its domain that makes it: `train_candidate(frame, out, config)`."""
 
     @property
     def candidate(self) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from kfp import dsl
-from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Model, Output
+from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Metrics, Model, Output
 
 IMAGE = "finloop:latest"
 """Stands for `Settings.image`, which a compiled package has in its place."""
@@ -111,6 +111,32 @@ def ask_members(
 
     with reported():
         ask(load_settings(), model, standing, Path(frame.path), Path(asked.path))
+
+
+@step
+def train(
+    model: str,
+    config: str,
+    code_digest: str,
+    frame: Input[Dataset],
+    candidate: Output[Model],
+    verdict: Output[Artifact],
+    metrics: Output[Metrics],
+) -> None:
+    """Train, calibrate, export, evaluate the exported artifact, and judge it by its gates."""
+    from pathlib import Path
+
+    from components.common.candidate import make_candidate
+    from components.common.evidence import write_values
+    from components.common.step_report import reported
+    from components.common.verdict_file import write_verdict
+
+    with reported():
+        folders = (Path(frame.path), Path(candidate.path))
+        judged, measured = make_candidate(model, *folders, config)
+        write_verdict(judged, Path(verdict.path))
+        # KFP shows what is in the metadata, and caches no artifact without a file
+        metrics.metadata.update(write_values(Path(metrics.path), measured))
 
 
 @step

@@ -7,7 +7,7 @@ like, `boosting.py` and `sequence.py` the models (an isolation forest inside the
 `decision.py` from probability to decision, `rules/` what people have decided beforehand and who
 overrides whom; `blend.py` one probability from several, `costs.py` thresholds from money, and
 `policy_training.py` both with the rules as one release; `commands.py` what there is to do with
-rules, `steps.py` the pipeline steps.
+rules.
 """
 
 from __future__ import annotations
@@ -29,10 +29,14 @@ _GATES = (
     Gate("artifact_max_difference", at_most=1e-4),
 )
 
-XGBOOST = ModelSpec("fraud-xgboost", _SERVICE, LABEL, _DELAY, _GATES, _OWNER)
+XGBOOST = ModelSpec(
+    "fraud-xgboost", _SERVICE, LABEL, _DELAY, _GATES, _OWNER, training="boosting_training"
+)
 """Trees over a payment against what is known of its customer and merchant."""
 
-LSTM = ModelSpec("fraud-lstm", _SERVICE, LABEL, _DELAY, _GATES, _OWNER, lags=10)
+LSTM = ModelSpec(
+    "fraud-lstm", _SERVICE, LABEL, _DELAY, _GATES, _OWNER, lags=10, training="sequence_training"
+)
 """A network over the customer's last payments and the current one."""
 
 POLICY = ModelSpec(
@@ -44,6 +48,7 @@ POLICY = ModelSpec(
     _OWNER,
     lags=LSTM.lags,
     members=(XGBOOST.name, LSTM.name),
+    training="policy_training",
 )
 """What is decided from what the others say: a blend, thresholds and rules, released as one."""
 

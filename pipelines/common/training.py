@@ -1,52 +1,65 @@
-"""The order that every training run has, around the one step that is a model's own."""
+"""The order that every training run has."""
 
-from __future__ import annotations
+from typing import Any, NamedTuple
 
-from collections.abc import Callable
-from typing import Any
+from kfp import dsl
 
-from components import find_model
 from components.common import steps
+from components.common.domain import ModelSpec
 from feature_repo import steps as features
 
 Told = Any
-"""An argument of a pipeline, as KFP hands it on."""
+"""What a step of a pipeline is told or gives, as KFP hands it on."""
 
 
-def train_and_register(
-    model: str,
-    train: Callable[..., Any],
-    *,
-    config: Told,
-    cut_off: Told,
-    train_days: Told,
-    calibration_days: Told,
-    test_days: Told,
-    author: Told,
-) -> Any:
-    """Wire the steps of a training run inside a pipeline; the version of the candidate.
+class Outputs(NamedTuple):
+    """What a training run gives."""
 
-    `train` is a KFP step of (config, code_digest, frame) that gives `candidate` and `verdict`.
+    version: str
+    """Version of the candidate."""
+
+
+def training_pipeline(spec: ModelSpec, description: str, days_of_training: int = 0) -> Any:
+    """The pipeline from published features to a registered candidate; its module lists the steps.
+
+    A model with members is trained on a frame with what these say. `days_of_training` is the
+    default of `train_days`.
     """
-    now = steps.snapshot(cut_off=cut_off)
-    now.set_caching_options(False)
+
+    @dsl.pipeline(name=spec.name, description=description)
+    def pipeline(
+        config: str = "{}",
+        cut_off: str = "",
+        train_days: int = days_of_training,
+        calibration_days: int = 7,
+        test_days: int = 7,
+        author: str = "pipeline",
+    ) -> Outputs:
+        now = steps.snapshot(cut_off=cut_off)
+        now.set_caching_options(False)
+        framed = features.training_frame(
+            model=spec.name,
+            cut_off=now.outputs["cut_off"],
+            train_days=train_days,
+            calibration_days=calibration_days,
+            test_days=test_days,
+            data_digest=now.outputs["data_digest"],
+            code_digest=now.outputs["code_digest"],
+        )
+        return Outputs(_candidate(spec, now, framed.outputs["frame"], config, author))
+
+    return pipeline
+
+
+def _candidate(spec: ModelSpec, now: Told, frame: Told, config: Told, author: Told) -> Told:
+    """From a frame to a registered candidate; its version."""
     data_digest, code_digest = now.outputs["data_digest"], now.outputs["code_digest"]
-    framed = features.training_frame(
-        model=model,
-        cut_off=now.outputs["cut_off"],
-        train_days=train_days,
-        calibration_days=calibration_days,
-        test_days=test_days,
-        data_digest=data_digest,
-        code_digest=code_digest,
-    )
-    frame = framed.outputs["frame"]
-    if find_model(model)[1].members:
-        frame = _asked(model, code_digest, frame)
-    trained = train(config=config, code_digest=code_digest, frame=frame)
+    if spec.members:
+        frame = _asked(spec, code_digest, frame)
+    trained = steps.train(model=spec.name, config=config, code_digest=code_digest, frame=frame)
     required = steps.require(verdict=trained.outputs["verdict"])
     registered = steps.register(
-        model=model,
+        model=spec.name,
         author=author,
         data_digest=data_digest,
         code_digest=code_digest,
@@ -57,11 +70,11 @@ def train_and_register(
     return registered.outputs["Output"]
 
 
-def _asked(model: str, code_digest: Told, frame: Told) -> Any:
+def _asked(spec: ModelSpec, code_digest: Told, frame: Told) -> Told:
     """The frame with what each member of the model says of its rows."""
-    standing = steps.standing_members(model=model)
+    standing = steps.standing_members(model=spec.name)
     standing.set_caching_options(False)
     asked = steps.ask_members(
-        model=model, standing=standing.output, code_digest=code_digest, frame=frame
+        model=spec.name, standing=standing.output, code_digest=code_digest, frame=frame
     )
     return asked.outputs["asked"]

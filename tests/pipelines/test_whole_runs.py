@@ -174,7 +174,7 @@ def test_the_next_candidate_is_compared_with_the_champion_on_the_same_rows(
     second = launch.run("fraud-xgboost", QUICK, settings)
     assert second.ok, second.reasons
     assert states(second) == {
-        "snapshot": "ok", "training-frame": "cached", "train-xgboost": "cached",
+        "snapshot": "ok", "training-frame": "cached", "train": "cached",
         "require": "cached", "register": "ok",
     }  # fmt: skip
     assert second.outputs["version"] == "2"
@@ -192,7 +192,7 @@ def test_a_failed_gate_stops_the_run_and_registers_nothing(
     poor = {**QUICK, "rounds": "1", "max_depth": "1", "colsample": "0.02"}
     result = launch.run("fraud-xgboost", poor, settings)
     assert (result.ok, result.exit_status, result.code) == (False, 1, "verdict_no")
-    assert states(result)["train-xgboost"] == "ok"
+    assert states(result)["train"] == "ok"
     assert states(result)["require"] == "failed"
     assert "register" not in states(result)
     with pytest.raises(FinloopError, match="is required"):
