@@ -26,7 +26,7 @@ up: $(READY)  ## the MLflow UI, the Evidently UI and the services, until Ctrl-C
 	$(BIN)/finloop up
 
 test: $(READY)  ## all tests, the whole story among them
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)  ## ruff, pyright and the import contracts
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import pytest
 
 from components.common.artifact import Scorer, matrix
 from components.common.evaluation import evaluate
+from components.common.members import HELD_OUT
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN
 from components.fraud import XGBOOST
 from components.fraud.boosting import Boosting
@@ -28,6 +29,7 @@ def frame(folder: Path, *, seed: int = 4) -> pd.DataFrame:
     rows = pd.DataFrame(draw.normal(size=(count, len(MODEL_INPUT))), columns=list(MODEL_INPUT))
     began = datetime(2025, 1, 1, tzinfo=UTC)
     rows["event_timestamp"] = [began + timedelta(hours=n / 4) for n in range(count)]
+    rows["transaction_id"] = [f"t{n}" for n in range(count)]
     rows["user_id"] = [f"u{n}" for n in draw.integers(0, 60, count)]
     rows[XGBOOST.label] = rows["amount"] + draw.normal(size=count) / 3 > 1.6
     rows[SPLIT] = np.repeat([TRAIN, CALIBRATION, TEST], count // 3)
@@ -82,3 +84,14 @@ def test_days_are_counted_from_the_beginning_of_the_test(tmp_path: Path) -> None
     assert measured.day is not None
     assert (measured.day.min(), measured.day.max()) == (0, 5)
     assert (np.diff(measured.day) >= 0).all()
+
+
+def test_what_it_said_before_it_knew_goes_with_it(tmp_path: Path) -> None:
+    rows = frame(tmp_path / "frame")
+    train_candidate(tmp_path / "frame", tmp_path / "out", '{"rounds": 20, "refit": true}')
+    kept = pd.read_parquet(tmp_path / "out" / HELD_OUT)
+    later = rows[rows[SPLIT] == CALIBRATION]
+    assert kept["transaction_id"].tolist() == later["transaction_id"].tolist()
+    now = Scorer.load(tmp_path / "out").score(matrix(later, MODEL_INPUT))
+    assert not np.allclose(kept["said"], now)
+    assert evaluate(measure(later, kept["said"]))["roc_auc"].value > 0.9
