@@ -25,7 +25,7 @@ from benchmarks.parity_replay import Lane, Refresh, moments, refreshes
 from benchmarks.redis_server import redis_server
 from benchmarks.report import Row, Say
 from components.common import lake
-from components.common.lags import ABSENT, Numbers, parse_lag
+from components.common.lags import Numbers, at_lag, parse_lag
 from components.common.parity import Floats, lagged, mismatches
 from components.common.settings import Settings
 from components.common.training_data import SPLIT, TEST, point_in_time, with_past
@@ -198,8 +198,7 @@ class Trained(Mapping[str, Floats]):
         feature, lag = parse_lag(name)
         if not lag:
             return self._values[feature][self._rows]
-        before = self._previous[self._rows, lag - 1]
-        return np.where(before == ABSENT, np.nan, self._values[feature][before])
+        return at_lag(self._values[feature], self._previous, self._rows, lag)
 
     def __iter__(self) -> Iterator[str]:
         return (feature.name for feature in COMPARED)

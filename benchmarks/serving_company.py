@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -16,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 from benchmarks.report import Say
 from components.common import lake
 from components.common.approval import approve
-from components.common.candidate import Origin, register_candidate
+from components.common.candidate import Origin, make_candidate, register_candidate
 from components.common.domain import ModelSpec
 from components.common.feature_tables import build
 from components.common.ingest import ingest
@@ -24,14 +23,7 @@ from components.common.members import ask_members, standing_members
 from components.common.registry import Registry
 from components.common.settings import Settings
 from components.common.stages import Stage
-from components.fraud import (
-    LSTM,
-    POLICY,
-    XGBOOST,
-    boosting_training,
-    policy_training,
-    sequence_training,
-)
+from components.fraud import LSTM, POLICY, XGBOOST
 from components.fraud.boosting import BoostingConfig
 from components.fraud.policy_training import PolicyConfig
 from components.fraud.sequence import SequenceConfig
@@ -79,13 +71,10 @@ def found(folder: Path, online_store: SecretStr, say: Say) -> Company:
     publish(settings, tables)
     school = _School(settings, folder, made.as_of, digest, say)
     for seed in (1, 2):
-        school.train(XGBOOST, boosting_training.train_candidate, BoostingConfig(seed=seed))
+        school.train(XGBOOST, BoostingConfig(seed=seed))
     company = Company(settings, folder / "world", made.moment)
-    for model, train, config in (
-        (LSTM, sequence_training.train_candidate, SequenceConfig()),
-        (POLICY, policy_training.train_candidate, PolicyConfig()),
-    ):
-        company.promote(school.train(model, train, config), model)
+    for model, config in ((LSTM, SequenceConfig()), (POLICY, PolicyConfig())):
+        company.promote(school.train(model, config), model)
     return company
 
 
@@ -99,14 +88,12 @@ class _School:
     digest: str
     say: Say
 
-    def train(
-        self, model: ModelSpec, train: Callable[[Path, Path, str], object], config: BaseModel
-    ) -> str:
+    def train(self, model: ModelSpec, config: BaseModel) -> str:
         """Train as by default, register, approve; the version."""
         self.say(f"train {model.name}")
         frame = self._frame(model)
         candidate = Path(mkdtemp(prefix=f"{model.name}-", dir=self.folder))
-        train(frame, candidate, config.model_dump_json())
+        make_candidate(model.name, frame, candidate, config.model_dump_json())
         origin, card = Origin("mina", self.digest, "code"), candidate.with_suffix(".md")
         version = register_candidate(self.settings, model.name, frame, candidate, card, origin)
         return approve(model, version, "jia", self.settings).version

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from components.common.domain import Domain
 from components.common.errors import refused
-from components.common.lags import ABSENT, Numbers, parse_lag
+from components.common.lags import Numbers, at_lag, parse_lag
 from components.common.parity import Floats, lagged, mismatches
 from components.common.settings import Settings
 from components.common.training_data import CONTEXT, SPLIT
@@ -67,8 +67,7 @@ def _column(
     values = frame.column(feature).to_numpy().astype(np.float64)  # a null becomes NaN
     if not lag or previous is None:
         return values[places]
-    before = previous[places, lag - 1]
-    return np.where(before == ABSENT, np.nan, values[before])
+    return at_lag(values, previous, places, lag)
 
 
 def _named(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.common.artifact import matrix
-from components.common.lags import ABSENT, Numbers, Sequences, parse_lag
+from components.common.lags import Numbers, Sequences, at_lag, parse_lag
 from components.common.training_data import SPLIT
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ class Frame:
 
     def _values(self, feature: str, lag: int, chosen: npt.NDArray[np.integer]) -> Any:
         assert self.previous is not None  # noqa: S101 - `_lagged` says so
-        before = self.previous[chosen, lag - 1]
-        values = self.rows[feature].to_numpy(np.float64)[before]
-        return np.where(before == ABSENT, np.nan, values)
+        return at_lag(self.rows[feature].to_numpy(np.float64), self.previous, chosen, lag)
 
 
 def write_frame(

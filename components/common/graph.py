@@ -64,7 +64,7 @@ def _calibration() -> list[onnx.NodeProto]:
     Through exp and log, which keep the full precision of a small probability; the runtime's own
     Sigmoid does not.
     """
-    from onnx import TensorProto, helper
+    from onnx import TensorProto
 
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("Reshape", [MARGIN, "flat"], "margin_row", {}),
@@ -84,6 +84,13 @@ def _calibration() -> list[onnx.NodeProto]:
         ("Add", ["calibrated_odds_against", "one"], "total", {}),
         ("Div", ["one", "total"], OUTPUT, {}),
     ]
+    return nodes_of(*steps)
+
+
+def nodes_of(*steps: tuple[str, list[str], str, dict[str, Any]]) -> list[onnx.NodeProto]:
+    """A node for each (operator, inputs, output, attributes)."""
+    from onnx import helper
+
     return [helper.make_node(op, inputs, [out], **more) for op, inputs, out, more in steps]
 
 

@@ -52,6 +52,17 @@ def _names_before(feature: str, lags: int) -> tuple[str, ...]:
     return tuple(lag_name(feature, lag) for lag in range(1, lags + 1))
 
 
+def at_lag(
+    values: npt.NDArray[np.float64], previous: Numbers, rows: npt.NDArray[np.integer], lag: int
+) -> npt.NDArray[np.float64]:
+    """A column [n] of the events `lag` > 0 before each of some rows [k]; NaN where there is none.
+
+    previous: row numbers of the events before each row [n, lags], newest first.
+    """
+    before = previous[rows, lag - 1]
+    return np.where(before == ABSENT, np.nan, values[before])
+
+
 def previous(entity: npt.NDArray[np.integer], lags: int) -> Numbers:
     """Numbers of the rows before each row of the same entity [n, lags], newest first.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.common.calibration import BetaCalibration
-from components.common.graph import INPUT, MARGIN, classifier, constant
+from components.common.graph import INPUT, MARGIN, classifier, constant, nodes_of
 from components.fraud.blend import LEAST, Blend
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _log_odds() -> list[onnx.NodeProto]:
     """ln p − ln(1 − p) of each member [n, k] in float64; anything finite where it is missing."""
     from onnx import TensorProto
 
-    return _nodes(
+    return nodes_of(
         ("IsNaN", [INPUT], "missing", {}),
         ("Where", ["missing", "even", INPUT], "present", {}),
         ("Cast", ["present"], "wide", {"to": TensorProto.DOUBLE}),
@@ -55,7 +55,7 @@ def _together() -> list[onnx.NodeProto]:
     """The blend of all members [n, 1], and whether one is missing."""
     from onnx import TensorProto
 
-    return _nodes(
+    return nodes_of(
         ("MatMul", ["log_odds", "weights"], "weighed", {}),
         ("Add", ["weighed", "bias"], "together", {}),
         ("Cast", ["missing"], "missing_f64", {"to": TensorProto.DOUBLE}),
@@ -70,25 +70,19 @@ def _alone(blend: Blend) -> list[onnx.NodeProto]:
     found, nodes = "nobody", []
     for name in sorted(names, key=lambda name: blend.weights[name], reverse=True)[::-1]:
         at = names.index(name)
-        nodes += _nodes(
+        nodes += nodes_of(
             ("Gather", ["log_odds", f"place_{at}"], f"odds_{at}", {"axis": 1}),
             ("Gather", ["missing", f"place_{at}"], f"missing_{at}", {"axis": 1}),
             ("Where", [f"missing_{at}", found, f"odds_{at}"], f"alone_{at}", {}),
         )
         found = f"alone_{at}"
-    return [*nodes, *_nodes(("Identity", [found], "alone", {}))]
+    return [*nodes, *nodes_of(("Identity", [found], "alone", {}))]
 
 
 def _chosen() -> list[onnx.NodeProto]:
     from onnx import TensorProto
 
-    return _nodes(
+    return nodes_of(
         ("Where", ["any_missing", "alone", "together"], "chosen", {}),
         ("Cast", ["chosen"], MARGIN, {"to": TensorProto.FLOAT}),
     )
-
-
-def _nodes(*steps: tuple[str, list[str], str, dict[str, Any]]) -> list[onnx.NodeProto]:
-    from onnx import helper
-
-    return [helper.make_node(op, inputs, [out], **more) for op, inputs, out, more in steps]

@@ -158,9 +158,7 @@ def answer_again(decision: Decision, model: Model | None, library: Library) -> b
     rules = _rules_then(decision.domain, facts, library)
     if model is None:
         return encode(compose(decision.decision_id, payment, facts, {}, {}, rules))
-    if model.name == POLICY.name and model.release.digest not in {
-        by.digest for by in facts.members
-    }:
+    if model.name == POLICY.name and not _answered(facts, model):
         rules = rules_of(model)
     models = _models_then(facts, model, library)
     facts = _as_answered(facts, model, models)
