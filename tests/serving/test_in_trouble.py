@@ -105,6 +105,8 @@ class Load:
         """Payment → the answer that came."""
         self.unanswered: set[str] = set()
         """Payments that were cut off at least once: decided or not, nobody was told."""
+        self.under_way: set[str] = set()
+        """Payments that wait for their answer now."""
         self.retried = 0
         """Wishes to retry so far."""
         self.other: list[tuple[int, str]] = []
@@ -125,22 +127,25 @@ class Load:
 
     def _ask_on(self, sender: int) -> None:
         number = 0
-        while not self._stop.is_set():
-            number += 1
-            body = payment(transaction_id=f"p{sender}-{number}", user_id=f"u{number % 50}")
-            with self._service.client() as client:
+        with self._service.client() as client:
+            while not self._stop.is_set():
+                number += 1
+                body = payment(transaction_id=f"p{sender}-{number}", user_id=f"u{number % 50}")
                 while not self._ask(client, body) and not self._stop.is_set():
                     self._stop.wait(0.05)
 
     def _ask(self, client: httpx.Client, body: dict[str, Any]) -> bool:
         name = body["transaction_id"]
         self.asked[name] = body
+        self.under_way.add(name)
         try:
             answer = client.post(DECIDE, json=body)
         except httpx.TransportError:
             with self._lock:
                 self.unanswered.add(name)
             return False
+        finally:
+            self.under_way.discard(name)
         with self._lock:
             if answer.status_code == 200:
                 self.said[name] = answer.content
@@ -152,13 +157,21 @@ class Load:
 
 
 def kill_under_load(service: Service, load: Load, killed: list[int]) -> None:
-    """Kill the worker after some answers."""
+    """Kill the worker after some answers, wherever it is, with requests under way.
+
+    It is held first, so that a fast machine has no moment between two requests: the senders keep
+    their connections, so what they ask now is lost with the worker.
+    """
     before = len(load.said)
     await_true(lambda: len(load.said) >= before + BETWEEN, "answers under load", seconds=120)
     victim = service.worker()
     assert victim is not None
     killed.append(victim.pid)
-    victim.kill()
+    victim.suspend()
+    try:
+        await_true(lambda: len(load.under_way) == SENDERS, "requests under way")
+    finally:
+        victim.kill()
 
 
 def kill_and_account(service: Service, kills: int) -> None:
