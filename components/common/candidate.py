@@ -19,6 +19,7 @@ from components.common.frame import Frame, read_frame
 from components.common.model_card import CARD, CardFacts, render
 from components.common.provenance import code_commit
 from components.common.registry import Registry, RunFacts
+from components.common.section import Section
 from components.common.settings import Settings
 from components.common.training_data import TEST
 from components.common.verdict import Verdict
@@ -141,5 +142,7 @@ def _card(
         run.tags["code_commit"],
         told["parameters"],
         pictures,
+        [Section.from_json(section) for section in told["sections"]],
+        told["limits"],
     )
     return render(facts)

@@ -69,6 +69,14 @@ def scored(
     return Scored(y, s, who, None if day is None else _codes(day))
 
 
+def part_of(rows: Scored, chosen: npt.NDArray[np.bool_]) -> Scored:
+    """Some of the rows [n], to be measured by themselves and without their days.
+
+    Raises `ValueError` where none is chosen.
+    """
+    return scored(rows.label[chosen], rows.score[chosen], entity=rows.entity[chosen])
+
+
 def evaluate(rows: Scored, *, resamples: int = 200, seed: int = 0) -> dict[str, Metric]:
     """Every metric of `metrics` with a percentile bootstrap interval.
 

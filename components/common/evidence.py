@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from components.common.artifact import Scorer, Scores, matrix
 from components.common.evaluation import Metric
 from components.common.lags import parse_lag
+from components.common.section import Section
 from components.common.verdict import Verdict
 from components.common.verdict_file import write_verdict
 
@@ -35,6 +36,10 @@ class Evidence:
     """Rows and positives of each split."""
     metrics: dict[str, Metric]
     verdict: Verdict
+    sections: list[Section] = field(default_factory=list)
+    """What the card says beside: slices, and whatever the domain has to tell."""
+    limits: list[str] = field(default_factory=list)
+    """Sentences: what it must not be used for, and what was left out."""
 
     def write(self, folder: Path) -> None:
         """Write metrics.json and verdict.json."""
@@ -43,6 +48,8 @@ class Evidence:
             "windows": self.windows,
             "rows": self.rows,
             "metrics": {name: metric.as_json() for name, metric in self.metrics.items()},
+            "sections": [section.as_json() for section in self.sections],
+            "limits": self.limits,
         }
         write_json(folder / METRICS, told)
         write_verdict(self.verdict, folder / VERDICT)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.domain import ModelSpec
+from components.common.section import Cell, Section
 from components.common.verdict import Verdict
 
 CARD = "model_card.md"
@@ -41,6 +42,10 @@ class CardFacts:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, str] = field(default_factory=dict)
     """Caption → file beside the card."""
+    sections: Sequence[Section] = ()
+    """What it says beside, between the data and the pictures."""
+    limits: Sequence[str] = ()
+    """Sentences of the domain, after those that hold for every model."""
 
 
 def render(facts: CardFacts) -> str:
@@ -52,6 +57,7 @@ def render(facts: CardFacts) -> str:
         ("## Measured on the test rows", _metrics(facts.metrics)),
         ("## Against the champion", _comparison(facts.comparison)),
         ("## Data", _data(facts)),
+        *((f"## {section.title}", _section(section)) for section in facts.sections),
         ("## Pictures", [f"![{caption}]({file})" for caption, file in facts.pictures.items()]),
         ("## Limits", _limits(facts)),
         ("## If it goes wrong", _way_back(spec)),
@@ -138,6 +144,21 @@ def _data(facts: CardFacts) -> list[str]:
     return [*windows, "", *counts]
 
 
+def _section(section: Section) -> list[str]:
+    table = _table(section.head, ([_shown(cell) for cell in row] for row in section.rows))
+    return [*_paragraphs(section.text), *table]
+
+
+def _paragraphs(text: Iterable[str]) -> list[str]:
+    return [line for sentence in text for line in (sentence, "")]
+
+
+def _shown(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:,}" if isinstance(cell, int) else _number(cell)
+
+
 def _limits(facts: CardFacts) -> list[str]:
     days = facts.spec.label_delay.days
     calibrated = "expected_calibration_error" in facts.metrics
@@ -151,6 +172,7 @@ def _limits(facts: CardFacts) -> list[str]:
             else []
         ),
         _missing(facts.spec),
+        *(f"- {sentence}" for sentence in facts.limits),
     ]
 
 
@@ -167,6 +189,7 @@ def _way_back(spec: ModelSpec) -> list[str]:
     return [
         f"`finloop rollout abort {spec.name}` takes a challenger out of traffic at once; the "
         "champion answers everything again. The judge does the same by itself, with reasons. "
+        f"`finloop rollout restore {spec.name}` brings the former champion back. "
         "Every decision of any version stays in the ledger and can be replayed."
     ]
 

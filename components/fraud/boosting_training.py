@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from components.common.evaluation import Metric, evaluate
 from components.common.frame import Frame, read_frame
+from components.common.judging import Made
 from components.common.training_data import CALIBRATION, TEST, TRAIN
 from components.common.verdict import Verdict
 from components.fraud import LABEL, XGBOOST
 from components.fraud.boosting import Boosting, BoostingConfig
 from components.fraud.features import MODEL_INPUT
 from components.fraud.isolation_forest import ANOMALY
-from components.fraud.training import Made, judge_artifact, measure
+from components.fraud.training import judge_candidate, measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
         _importance(model),
         model.held_out,
     )
-    return judge_artifact(XGBOOST, rows, out, made)
+    return judge_candidate(XGBOOST, rows, out, made)
 
 
 def _fit(config: BoostingConfig, rows: Frame) -> Boosting:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from components.common.artifact import GRAPH, write_inputs
 from components.common.evaluation import Metric, compare, evaluate
 from components.common.frame import read_frame
+from components.common.judging import Made
 from components.common.members import asked_versions
 from components.common.training_data import CALIBRATION, TEST
 from components.common.verdict import Verdict
@@ -22,7 +23,7 @@ from components.fraud.costs import Costs, affordable, fraud_cost_of, mean_cost
 from components.fraud.decision import Policy
 from components.fraud.rules import FILE, SHIPPED
 from components.fraud.rules.ruleset import RuleSet
-from components.fraud.training import Made, judge_artifact, measure
+from components.fraud.training import judge_candidate, measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,9 +88,8 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
         expected,
         _over_members(test, expected) | _spent(test, expected, policy, chosen),
         dict(blend.weights),
-        policy=policy,
     )
-    return judge_artifact(POLICY, rows, out, made)
+    return judge_candidate(POLICY, rows, out, made, policy)
 
 
 def _said(frame: pd.DataFrame) -> dict[str, Floats]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from components.common.evaluation import Metric
 from components.common.frame import Frame, read_frame
+from components.common.judging import Made
 from components.common.training_data import CALIBRATION, TEST, TRAIN
 from components.common.verdict import Verdict
 from components.fraud import LABEL, LSTM
 from components.fraud.sequence import Sequence, SequenceConfig
 from components.fraud.sequence_steps import STEP
-from components.fraud.training import Made, judge_artifact
+from components.fraud.training import judge_candidate
 
 
 def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[str, Metric]]:
@@ -24,7 +25,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     model.export(out)
     expected = model.predict_sequences(rows.sequences(STEP, TEST))
     made = Made(chosen.model_dump(), expected, held_out=model.held_out)
-    return judge_artifact(LSTM, rows, out, made)
+    return judge_candidate(LSTM, rows, out, made)
 
 
 def _fit(config: SequenceConfig, rows: Frame) -> Sequence:

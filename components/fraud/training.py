@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from components.common.artifact import Scorer, Scores, matrix
+import numpy as np
+import numpy.typing as npt
+
 from components.common.domain import ModelSpec
-from components.common.evaluation import (
-    Metric,
-    Scored,
-    artifact_difference,
-    evaluate,
-    judge_gates,
-    scored,
-)
-from components.common.evidence import Evidence, count_splits, write_reference, write_sample
+from components.common.evaluation import Metric, Scored, scored
 from components.common.frame import Frame
-from components.common.members import write_held_out
-from components.common.model_card import IMPORTANCE, draw_importance
-from components.common.pictures import PICTURE, draw_evaluation
-from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN, Labelled
+from components.common.judging import Made, judge_artifact
+from components.common.slices import banded
+from components.common.training_data import Labelled
 from components.common.verdict import Verdict
 from components.fraud import LABEL
 from components.fraud.decision import Policy
@@ -40,52 +33,16 @@ LABELLED = Labelled(
 )
 
 
-@dataclass(frozen=True)
-class Made:
-    """What a model says of itself beside its artifact."""
-
-    parameters: dict[str, Any]
-    expected: Scores
-    """Its own scores of the test rows, which the artifact must give too."""
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    """What else was measured."""
-    importance: dict[str, float] = field(default_factory=dict)
-    """How much it leans on each input, in any unit; nothing is drawn where it cannot tell."""
-    held_out: Scores | None = None
-    """What it said of the calibration rows before it had learnt from them."""
-    policy: Policy = field(default_factory=Policy)
-    """The thresholds that go with it."""
-
-
-def judge_artifact(
-    spec: ModelSpec, frame: Frame, out: Path, made: Made
+def judge_candidate(
+    spec: ModelSpec, frame: Frame, out: Path, made: Made, policy: Policy | None = None
 ) -> tuple[Verdict, dict[str, Metric]]:
-    """Measure the exported artifact in `out` and add its evidence; what the gates say, and metrics.
+    """Add thresholds and evidence to the exported artifact in `out`; what the gates say, and
+    metrics.
 
-    The test rows are scored by the artifact, not by the model that it was made from.
+    policy: the thresholds that go with it, the default ones unless told.
     """
-    made.policy.write(out)
-    scorer = Scorer.load(out)
-    test = frame.widened(scorer.inputs, TEST)
-    score = scorer.score(matrix(test, scorer.inputs))
-    measured = measure(test, score)
-    metrics = evaluate(measured) | made.metrics
-    metrics["artifact_max_difference"] = artifact_difference(made.expected, score)
-    verdict = judge_gates(metrics, spec.gates)
-    known = frame.rows[frame.mask(TRAIN, CALIBRATION, TEST)]
-    counts = count_splits(known, SPLIT, LABEL)
-    Evidence(made.parameters, frame.windows, counts, metrics, verdict).write(out)
-    # Members have learnt from the calibration rows since, and speak otherwise of what they know.
-    usual = (TEST,) if spec.members else (TRAIN, CALIBRATION)
-    write_reference(out, scorer, frame.widened(scorer.inputs, *usual))
-    write_sample(out, scorer, test, score)
-    if made.held_out is not None:
-        rows = frame.rows[frame.mask(CALIBRATION)]
-        write_held_out(out, rows[LABELLED.key], made.held_out)
-    draw_evaluation(measured, out / PICTURE)
-    if made.importance:
-        draw_importance(made.importance, out / IMPORTANCE)
-    return verdict, metrics
+    (policy or Policy()).write(out)
+    return judge_artifact(spec, LABELLED.key, frame, out, made, measure, slices)
 
 
 def measure(test: pd.DataFrame, score: object) -> Scored:
@@ -97,3 +54,28 @@ def measure(test: pd.DataFrame, score: object) -> Scored:
         entity=test["user_id"],
         day=(test["event_timestamp"] - began).dt.days,
     )
+
+
+def slices(test: pd.DataFrame) -> dict[str, npt.ArrayLike]:
+    """Name of a grouping → the group of each test row [n]: for whom might it fail?
+
+    By what the frame holds of them: a frame may carry less than the features of fraud.
+    """
+    return {
+        name: group(test[column].to_numpy(np.float64))
+        for name, (column, group) in _GROUPINGS.items()
+        if column in test
+    }
+
+
+def _by_size(amount: npt.NDArray[np.float64]) -> npt.ArrayLike:
+    bounds = np.nanquantile(amount, (0.5, 0.9, 0.99)).round(2)
+    return banded(amount, tuple(np.unique(bounds).tolist()))
+
+
+_GROUPINGS: dict[str, tuple[str, Callable[[npt.NDArray[np.float64]], npt.ArrayLike]]] = {
+    "payments known of the customer": ("history_count", lambda known: banded(known, (1, 10, 64))),
+    "amount": ("amount", _by_size),
+    "time": ("is_night", lambda night: np.where(night > 0, "night", "day")),
+}
+"""Name of a grouping → a feature, and the group of each of its values."""

@@ -9,6 +9,7 @@ import pytest
 
 from components.common.domain import ModelSpec
 from components.common.model_card import CardFacts, draw_importance, render
+from components.common.section import Section
 from components.common.verdict import Verdict
 
 
@@ -31,6 +32,10 @@ def facts(spec: ModelSpec) -> CardFacts:
         code_digest="c" * 64,
         pictures={"Calibration": "evaluation.png"},
         parameters={"max_depth": 6},
+        sections=[
+            Section("Fairness", ("By age.",), ("group", "n", "rate"), (("old", 1234, 0.25),))
+        ],
+        limits=["Not for companies."],
     )
 
 
@@ -50,6 +55,11 @@ def facts(spec: ModelSpec) -> CardFacts:
         "![Calibration](evaluation.png)",
         "Outcomes are usually known after 7 days",
         "finloop rollout abort fraud-xgboost",
+        "finloop rollout restore fraud-xgboost",
+        "## Fairness\n\nBy age.\n",
+        "| group | n | rate |",
+        "| old | 1,234 | 0.25 |",
+        "- Not for companies.",
         "| max_depth | 6 |",
         "| predicts | `is_fraud` |",
     ],
