@@ -28,7 +28,7 @@ def test_a_slice_that_fails_is_seen(rows: Scored) -> None:
 
 
 def test_rows_of_no_group_are_left_out_and_one_class_has_no_area(rows: Scored) -> None:
-    groups = np.where(rows.label, "yes", None)
+    groups = np.array(["yes" if label else None for label in rows.label], dtype=object)
     (only,) = slice_section(rows, {"g": groups}).rows
     assert only == ("g: yes", 40, 40, 1.0, pytest.approx(0.5), None, None)
 
