@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import pkgutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -25,10 +26,16 @@ def bench(
     name: Annotated[str, typer.Argument(help="Which claim to measure.")],
     data: Annotated[Path | None, typer.Option(help="Folder of the data it reads.")] = None,
     requests: Annotated[int | None, typer.Option(min=1, help="Requests to watch memory.")] = None,
+    train: Annotated[Path | None, typer.Option(help="File to learn from (ncf).")] = None,
+    test: Annotated[Path | None, typer.Option(help="File to be tested on (ncf).")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=1, help="CPU-seconds to stay within (ncf).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a claim against a peer in the same run."""
-    report = measure(name, data, lambda line: typer.echo(line, err=True), requests)
+    given = {"requests": requests, "train": train, "test": test, "budget": budget}
+    report = measure(name, data, lambda line: typer.echo(line, err=True), given)
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
@@ -48,12 +55,13 @@ def benchmarks() -> dict[str, Benchmark]:
     }
 
 
-def measure(name: str, data: Path | None, say: Say, requests: int | None = None) -> Report:
+def measure(
+    name: str, data: Path | None, say: Say, given: Mapping[str, object] | None = None
+) -> Report:
     """Run the benchmark of that name; a clear sentence where there is none, or no such folder.
 
-    `requests` is for benchmarks that take it.
+    given: option → value, for benchmarks that take it by that name; None is not given.
     """
-    from inspect import signature
     from time import perf_counter
 
     from benchmarks.report import Report, describe_machine
@@ -67,13 +75,22 @@ def measure(name: str, data: Path | None, say: Say, requests: int | None = None)
         )
     if data is not None and not data.exists():
         raise bad_input("no_data", f"There is no folder {data}; give one that exists with --data.")
-    run, more = known[name].run, {} if requests is None else {"requests": requests}
-    if more and "requests" not in signature(run).parameters:
-        raise bad_input("no_such_option", f"The benchmark {name} takes no --requests.")
+    more = _taken(name, known[name], given or {})
     load_settings()  # keeps every component silent about its use
     began = perf_counter()
-    rows = run(data, say, **more)
+    rows = known[name].run(data, say, **more)
     return Report(name, perf_counter() - began, describe_machine(), rows)
+
+
+def _taken(name: str, benchmark: Benchmark, given: Mapping[str, object]) -> dict[str, Any]:
+    """The options that were given; a clear sentence about one that the benchmark does not take."""
+    from inspect import signature
+
+    more = {option: value for option, value in given.items() if value is not None}
+    for option in more:
+        if option not in signature(benchmark.run).parameters:
+            raise bad_input("no_such_option", f"The benchmark {name} takes no --{option}.")
+    return more
 
 
 def _print_table(report: Report) -> None:

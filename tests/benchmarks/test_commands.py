@@ -49,7 +49,7 @@ def test_a_missing_folder_is_one_clear_sentence(tmp_path: Path) -> None:
 
 def test_an_option_that_it_does_not_take_is_one_clear_sentence() -> None:
     with pytest.raises(FinloopError, match="handbook takes no --requests"):
-        measure("handbook", None, print, requests=5)
+        measure("handbook", None, print, {"requests": 5, "train": None})
 
 
 def test_the_handbook_asks_for_its_data() -> None:
