@@ -11,8 +11,8 @@ from demo.world.config import DAY, WorldConfig
 from demo.world.draws import Floats, Ints, expand, stream
 from demo.world.people import People
 
-LOANS_PER_USER = 0.8
-LOOK_BACK_DAYS = 180
+LOANS_PER_USER = 2.0
+LOOK_BACK_DAYS = 360
 """How long before the first day the loans begin."""
 TERMS = np.array([6, 12, 24, 36, 48, 60])
 OUTCOME_DELAY_DAYS = 75.0
@@ -125,7 +125,7 @@ def _default_logit(people: People, bureau: Bureau, user: Ints, amount: Floats) -
     poverty = np.log(4e7 / people.income[user])
     burden = np.log(amount / people.income[user] / 0.22)
     return (
-        -2.9
+        -2.5
         + 0.8 * people.strain[user]
         + 0.8 * poverty
         + 0.5 * burden
