@@ -21,8 +21,18 @@ def domains() -> tuple[Domain, ...]:
     return tuple(sorted(found, key=lambda domain: domain.name))
 
 
+def only_model(name: str) -> str:
+    """The name of a domain's only model where `name` is that domain's; else `name` as it is."""
+    models = {domain.name: domain.models for domain in domains()}.get(name, ())
+    return models[0].name if len(models) == 1 else name
+
+
 def find_model(name: str) -> tuple[Domain, ModelSpec]:
-    """The model of that name with its domain; a clear sentence where there is none."""
+    """The model of that name with its domain; a clear sentence where there is none.
+
+    The name of a domain stands for its only model.
+    """
+    name = only_model(name)
     every = {model.name: (domain, model) for domain in domains() for model in domain.models}
     if name not in every:
         known = ", ".join(sorted(every))

@@ -9,18 +9,25 @@ from feast import FeatureView, Field, FileSource
 from feast.data_format import ParquetFormat
 from feast.types import Array, Float64, Int64, PrimitiveFeastType, String
 
-from components.common.features import EVENT_TTL, MIDNIGHT_TTL, FeatureTable, FeatureType
+from components.common.features import (
+    CHANGE_TTL,
+    EVENT_TTL,
+    MIDNIGHT_TTL,
+    FeatureTable,
+    FeatureType,
+)
 from feature_repo.entities import entity
 
 WRITTEN_BY, SERVICE = "written_by", "service"
 """Tag of a view whose rows come from the service and not from a feature table."""
 
+_TTL = {"event": EVENT_TTL, "midnight": MIDNIGHT_TTL, "change": CHANGE_TTL}
 _TYPES: dict[FeatureType, PrimitiveFeastType] = {"float64": Float64, "int64": Int64}
 _ITEMS: dict[type, PrimitiveFeastType] = {float: Float64, int: Int64, str: String}
 
 
 def table_view(table: FeatureTable, folder: Path) -> FeatureView:
-    """The view of a feature table; what is made at midnight is online too."""
+    """The view of a feature table; what is made at midnights is online too."""
     fields = [
         Field(name=f.name, dtype=_TYPES[f.type], description=f"{f.description} ({f.unit})")
         for f in table.features
@@ -30,8 +37,8 @@ def table_view(table: FeatureTable, folder: Path) -> FeatureView:
         table.entity,
         fields,
         folder,
-        ttl=EVENT_TTL if table.cadence == "event" else MIDNIGHT_TTL,
-        online=table.cadence == "midnight",
+        ttl=_TTL[table.cadence],
+        online=table.cadence != "event",
         description=table.description,
     )
 

@@ -56,12 +56,13 @@ def compile_pipelines(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """Write the Kubeflow package of each pipeline, or of all."""
+    from components import only_model
     from components.common.settings import load_settings
     from pipelines import launch
     from pipelines.common.kubeflow import write_package
 
     settings, written = load_settings(), []
-    for name in names or launch.names():
+    for name in map(only_model, names or launch.names()):
         written.append(write_package(launch.find(name).PIPELINE, out / f"{name}.yaml", settings))
     if as_json:
         typer.echo(json.dumps([str(path) for path in written]))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 import pipelines
+from components import only_model
 from components.common.errors import bad_input, in_words
 from components.common.settings import Settings
 from pipelines.common.arguments import RunArguments
@@ -28,7 +29,11 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> ModuleType:
-    """The module of that pipeline: `PIPELINE` and its `Arguments`."""
+    """The module of that pipeline: `PIPELINE` and its `Arguments`.
+
+    The name of a domain stands for its only model.
+    """
+    name = only_model(name)
     if name not in names():
         raise bad_input(
             "unknown_pipeline",
@@ -70,6 +75,7 @@ def run(
     A step that fails gives a result that is not `ok`, with its reasons. Raises `FinloopError` for
     an unknown pipeline or argument, and where the Kubeflow endpoint does not take the run.
     """
+    pipeline = only_model(pipeline)
     values = resolve(pipeline, arguments)
     package = find(pipeline).PIPELINE
     if on == "kubeflow":

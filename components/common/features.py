@@ -11,6 +11,8 @@ EVENT_TTL = timedelta(days=1)
 """A row of an event is found by its own id at its own time."""
 MIDNIGHT_TTL = timedelta(days=7)
 """A row is that of the last midnight; one that is a week old says too little, and null says so."""
+CHANGE_TTL = timedelta(0)
+"""A row says what holds until the next one, whatever its age; Feast takes nothing for no limit."""
 
 FeatureType = Literal["float64", "int64"]
 
@@ -45,7 +47,9 @@ class FeatureTable:
     entity: str
     description: str
     features: tuple[Feature, ...]
-    cadence: Literal["event", "midnight"]
+    cadence: Literal["event", "midnight", "change"]
+    """When a row is made: with an event, at midnights, or at the midnight after something changed,
+    where it holds until the next one."""
 
     @property
     def names(self) -> tuple[str, ...]:

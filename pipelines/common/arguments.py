@@ -8,6 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+CALIBRATION_DAYS, TEST_DAYS = 7, 7
+"""Windows of a model whose pipeline says nothing else."""
+
 
 class RunArguments(BaseModel):
     """Arguments of a run. Each pipeline module has its own, as `Arguments`."""
@@ -26,9 +29,9 @@ class TrainingArguments(RunArguments):
     """Labels that became known later do not count; by default the newest moment of the lake."""
     train_days: int = Field(default=0, ge=0)
     """Days before the calibration that are trained on; 0 takes all there are."""
-    calibration_days: int = Field(default=7, ge=1)
+    calibration_days: int = Field(default=CALIBRATION_DAYS, ge=1)
     """Days before the gap on which the probability is calibrated."""
-    test_days: int = Field(default=7, ge=1)
+    test_days: int = Field(default=TEST_DAYS, ge=1)
     """Days on which the candidate is evaluated."""
     author: str = Field(default_factory=getpass.getuser, min_length=1)
     """Who answers for the candidate; somebody else has to approve it."""

@@ -7,6 +7,7 @@ from kfp import dsl
 from components.common import steps
 from components.common.domain import ModelSpec
 from feature_repo import steps as features
+from pipelines.common.arguments import CALIBRATION_DAYS, TEST_DAYS
 
 Told = Any
 """What a step of a pipeline is told or gives, as KFP hands it on."""
@@ -19,11 +20,17 @@ class Outputs(NamedTuple):
     """Version of the candidate."""
 
 
-def training_pipeline(spec: ModelSpec, description: str, days_of_training: int = 0) -> Any:
+def training_pipeline(
+    spec: ModelSpec,
+    description: str,
+    days_of_training: int = 0,
+    calibration_days: int = CALIBRATION_DAYS,
+    test_days: int = TEST_DAYS,
+) -> Any:
     """The pipeline from published features to a registered candidate; its module lists the steps.
 
-    A model with members is trained on a frame with what these say. `days_of_training` is the
-    default of `train_days`.
+    A model with members is trained on a frame with what these say. The days are the defaults of the
+    windows, which its `Arguments` declare as well.
     """
 
     @dsl.pipeline(name=spec.name, description=description)
@@ -31,8 +38,8 @@ def training_pipeline(spec: ModelSpec, description: str, days_of_training: int =
         config: str = "{}",
         cut_off: str = "",
         train_days: int = days_of_training,
-        calibration_days: int = 7,
-        test_days: int = 7,
+        calibration_days: int = calibration_days,
+        test_days: int = test_days,
         author: str = "pipeline",
     ) -> Outputs:
         now = steps.snapshot(cut_off=cut_off)

@@ -11,10 +11,10 @@ from components.common.identity import pseudonymise
 from components.common.ledger import canonical_json
 from components.fraud.card_number import is_card_number
 from components.fraud.reason_codes import TEXTS
+from serving.common.bodies import Answerer, Id, Reason
 from serving.common.outcome_report import OutcomeReport
 from serving.common.parsing import Moment
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 LARGEST = 1e15
@@ -111,25 +111,6 @@ class Payment(_Columns):
         if self.card_number_valid is None:
             del known["card_number_valid"]
         return canonical_json(known)
-
-
-class Reason(BaseModel):
-    """One reason why a payment was not simply approved."""
-
-    code: str = Field(description="Stable name of the reason", examples=["AMOUNT_UNUSUAL"])
-    text_en: str = Field(description="The reason in English")
-    text_ko: str = Field(description="The reason in Korean")
-
-
-class Answerer(BaseModel):
-    """The model version that gave the probability."""
-
-    model_config = ConfigDict(protected_namespaces=())
-
-    name: str = Field(examples=["fraud-xgboost"])
-    version: str = Field(examples=["3"])
-    digest: str = Field(description="Digest of the sealed files of this version")
-    arm: Literal["champion", "challenger"]
 
 
 class MemberScore(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components import domains
 from components.common.features import FeatureTable
 from components.common.settings import Settings
 from components.fraud.features import TABLES
@@ -72,7 +74,16 @@ def write_tables(folder: Path, seed: int = 5) -> pd.DataFrame:
         names, midnights = _midnights(prefix, count, draw)
         _write(folder, table, names, midnights, draw)
     _history(folder, events)
+    _without_rows(folder)
     return events
+
+
+def _without_rows(folder: Path) -> None:
+    """The tables of every other domain, as a company has them that knows nothing of it."""
+    for domain in domains():
+        if domain.name != "fraud":
+            features = import_module(f"components.{domain.name}.features")
+            features.build_feature_tables(folder / "no lake", folder, "Asia/Seoul")
 
 
 def _midnights(prefix: str, count: int, draw: np.random.Generator) -> tuple[list[str], list]:
