@@ -24,7 +24,7 @@ def finloop(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("run", "fraud"), "There is no pipeline named 'fraud'; choose one of: data, "),
+        (("run", "fraud"), "There is no pipeline named 'fraud'; choose one of: credit-scoring, "),
         (("run", "data", "--set", "colour=red"), "data has no argument named 'colour'"),
         (("run", "data", "--set", "source"), "--set takes NAME=VALUE, not 'source'"),
         (("compile", "nothing", "--out", "packages"), "There is no pipeline named 'nothing'"),

@@ -67,6 +67,11 @@ def test_what_can_be_tuned_becomes_the_configuration() -> None:
     )
 
 
+def test_a_domain_stands_for_its_only_model() -> None:
+    assert launch.find("credit") is launch.find("credit-scoring")
+    assert launch.resolve("credit", {}) == launch.resolve("credit-scoring", {})
+
+
 @pytest.mark.parametrize(
     ("name", "given", "code", "says"),
     [
@@ -74,7 +79,7 @@ def test_what_can_be_tuned_becomes_the_configuration() -> None:
             "fraud",
             {},
             "unknown_pipeline",
-            "no pipeline named 'fraud'; choose one of: data, fraud-lstm, fraud-p",
+            "no pipeline named 'fraud'; choose one of: credit-scoring, data, ",
         ),
         ("launch", {}, "unknown_pipeline", "no pipeline named 'launch'"),
         ("data", {"sorce": "x"}, "unknown_argument", "no argument named 'sorce'; it has: source"),
