@@ -259,7 +259,7 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "unknown model": (["approve", "oracle", "1", "--by", "jun"], "no model named 'oracle'"),
     "unknown model's rollout": (
         ["rollout", "step", "oracle"],
-        "choose one of: fraud-lstm, fraud-policy, fraud-xgboost",
+        "choose one of: credit-scoring, fraud-lstm, ",
     ),
     "unknown domain": (["monitor", "weather"], "no domain named 'weather'"),
     "unknown pipeline": (["run", "oracle"], "no pipeline named 'oracle'"),

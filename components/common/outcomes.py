@@ -31,13 +31,13 @@ def import_outcomes(
 ) -> TableReport:
     """Append the outcomes of a parquet or CSV file to the ledger, all of them or none.
 
-    The file has the columns of the domain's outcome table; without `domain`, the only one that has
-    outcomes. An outcome of a subject that was neither decided on nor ingested is quarantined.
+    The file has the columns of the domain's outcome table; without `domain`, the one whose subjects
+    the file names. An outcome of a subject that was neither decided on nor ingested is quarantined.
     """
-    name, served = _served(domain)
+    source = _open(file)
+    name, served = _served(domain, source)
     table = TABLES[served.OUTCOME_TABLE]
     mapping = next(part for part in FINLOOP.tables if part.table == table.name)
-    source = _open(file)
     with (
         closing(open_ledger(settings)) as ledger,
         changing(settings.home) as change,
@@ -55,18 +55,35 @@ def import_outcomes(
     return TableReport(table.name, source.name, screened, 0)
 
 
-def _served(domain: str | None) -> tuple[str, ModuleType]:
+def _served(domain: str | None, source: Source) -> tuple[str, ModuleType]:
     from components import find_domain
 
     found = served_modules()
-    if domain is None and len(found) == 1:
-        return next(iter(found.items()))
-    name = domain and find_domain(domain).name
-    if name not in found:
+    if domain is not None:
+        found = {name: one for name, one in found.items() if name == find_domain(domain).name}
+    elif len(found) > 1 and (columns := _columns(source)):
+        found = {name: one for name, one in found.items() if _subject(one) in columns}
+    if len(found) != 1:
         raise bad_input(
-            "no_outcomes", f"Say whose outcomes these are: --domain {' or '.join(sorted(found))}."
+            "no_outcomes",
+            f"Say whose outcomes these are: --domain {' or '.join(sorted(served_modules()))}.",
         )
-    return name, found[name]
+    return next(iter(found.items()))
+
+
+def _subject(served: ModuleType) -> str:
+    """The column that names what the outcomes of a domain are about."""
+    return TABLES[served.OUTCOME_TABLE].references[0][0]
+
+
+def _columns(source: Source) -> set[str]:
+    """The columns of a source; none where it cannot be read."""
+    with duckdb.connect() as connection:
+        try:
+            rows = connection.execute(f"DESCRIBE SELECT * FROM {source.sql}").fetchall()  # noqa: S608 - quoted paths
+        except duckdb.Error:
+            return set()
+    return {row[0] for row in rows}
 
 
 def _open(file: Path) -> Source:

@@ -62,6 +62,10 @@ def _look(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     return status(domains(), settings, ledger)
 
 
+def _model(found: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in found["models"] if one["model"] == MODEL)
+
+
 @contextmanager
 def _server(status_code: int) -> Iterator[str]:
     class Answer(BaseHTTPRequestHandler):
@@ -95,7 +99,7 @@ def test_that_mlflow_is_down_is_said_without_it(settings: Settings, rolling_out:
     found = _look(down, rolling_out)
 
     assert found["runs"][0] == {"name": "mlflow", "address": "http://127.0.0.1:9", "ok": False}
-    assert found["models"][0]["champion"]["version"] == "1"
+    assert _model(found)["champion"]["version"] == "1"
 
 
 @pytest.mark.parametrize(("code", "ok"), [(200, True), (503, False)])
@@ -169,7 +173,7 @@ def test_services_that_do_not_serve_what_the_ledger_says_are_behind(
 ) -> None:
     _manifest(settings, champion, challenger)
 
-    served = _look(settings, rolling_out)["models"][0]["served"]
+    served = _model(_look(settings, rolling_out))["served"]
 
     assert (served["champion"], served["behind"]) == (champion, behind)
     assert served["manifest_written"] is not None
@@ -190,7 +194,7 @@ def test_the_last_drift_verdict_is_shown(settings: Settings, ledger: Ledger) -> 
     body = {"until": NOW.isoformat(), "violated": True, "reasons": ["amount: PSI 0.31 > 0.2."]}
     ledger.append([Event("drift", MODEL, "w/v1", "monitor", NOW, "1", body)])
 
-    found = _look(settings, ledger)["models"][0]
+    found = _model(_look(settings, ledger))
 
     assert found["drift"]["violated"]
     assert found["drift"]["reasons"] == ["amount: PSI 0.31 > 0.2."]

@@ -174,6 +174,8 @@ def test_the_page_asks_no_foreign_address(desk: Desk) -> None:
 def test_the_page_describes_every_endpoint_with_an_example(desk: Desk) -> None:
     described = desk.client.get("/openapi.json").json()
     assert set(described["paths"]) == {
+        "/v1/credit/scores",
+        "/v1/credit/scores/{decision_id}",
         "/v1/fraud/decisions",
         "/v1/outcomes",
         "/v1/decisions/{decision_id}",
