@@ -35,6 +35,7 @@ def mount(app: typer.Typer) -> None:
     rollout = typer.Typer(help="Shadow, canary, champion, or back.", no_args_is_help=True)
     rollout.command("status")(rollout_status)
     rollout.command("step")(rollout_step)
+    rollout.command("release")(rollout_release)
     rollout.command("abort")(rollout_abort)
     rollout.command("restore")(rollout_restore)
     app.add_typer(rollout, name="rollout")
@@ -91,9 +92,9 @@ def rollout_status(model: _Model, as_json: _Json = False) -> None:
     from monitoring.status import describe
 
     _, spec = find_model(model)
-    with _opened() as (_, ledger):
-        found = {"model": model, **describe(read_state(ledger, model))}
-        judged = opinion(spec, ledger)
+    with _opened() as (settings, ledger):
+        found = {"model": spec.name, **describe(read_state(ledger, spec.name))}
+        judged = opinion(spec, ledger, settings)
     found["judge"] = None
     if judged is not None:
         seen, verdict = judged
@@ -128,6 +129,16 @@ def rollout_step(
                 _tell(moved, as_json)
 
         poll(look, every, _progress) if every > 0 else look()
+
+
+def rollout_release(model: _Model, by: _By, reason: _Why = "", as_json: _Json = False) -> None:
+    """Let the version in shadow go on, once the judge has nothing against it."""
+    from components import find_model
+    from monitoring.release import release
+
+    _, spec = find_model(model)
+    with _opened() as (_, ledger):
+        _tell([release(spec, ledger, by, reason, datetime.now(UTC))], as_json)
 
 
 def rollout_abort(model: _Model, by: _By, reason: _Why = "", as_json: _Json = False) -> None:

@@ -44,4 +44,5 @@ MONITORING = Monitoring(
         minimum_known=100,
         minimum_positives=10,
     ),
+    released_by_people=True,
 )

@@ -22,6 +22,8 @@ class Monitoring:
     retrain: RetrainRules
     judge: JudgeRules
     performance: PerformanceRules
+    released_by_people: bool = False
+    """Whether a challenger stays in shadow until a person releases it, whatever the judge says."""
     data_pipeline: str = "data"
     """Pipeline that brings served decisions and their outcomes into the lake."""
     data_arguments: Mapping[str, str] = field(default_factory=lambda: {"include_ledger": "true"})

@@ -19,10 +19,12 @@ from components.common.errors import FinloopError, refused
 from components.common.ledger import Ledger
 from components.common.records import Event
 from components.common.registry import Registry
+from components.common.settings import Settings
 from components.common.stages import Stage
 from monitoring.declaration import monitoring_of
 from monitoring.judge import Action, JudgeVerdict, Observations, judge
 from monitoring.observations import answered_by, observe
+from monitoring.release import held
 from monitoring.rollout_registry import CONTROLLER, follow
 from monitoring.rollout_state import RolloutState, Standing, read_state
 
@@ -140,8 +142,13 @@ def restore(
             return event
 
 
-def opinion(spec: ModelSpec, ledger: Ledger) -> tuple[Observations, JudgeVerdict] | None:
-    """What the judge would say now of the version in flight; None where there is none."""
+def opinion(
+    spec: ModelSpec, ledger: Ledger, settings: Settings
+) -> tuple[Observations, JudgeVerdict] | None:
+    """What the judge would say now of the version in flight; None where there is none.
+
+    A version that waits for a person is held, whatever speaks for it.
+    """
     state = read_state(ledger, spec.name)
     if state.champion is None or state.challenger is None:
         return None
@@ -156,7 +163,8 @@ def opinion(spec: ModelSpec, ledger: Ledger) -> tuple[Observations, JudgeVerdict
         monitoring.judge,
         monitoring.performance.declined,
     )
-    return observations, judge(observations, monitoring.judge)
+    verdict = judge(observations, monitoring.judge)
+    return observations, held(verdict, spec, state.challenger, ledger, settings)
 
 
 def _said(what: str, reason: str) -> tuple[str]:
@@ -205,7 +213,7 @@ def _begun(rollout: Rollout, state: RolloutState, first: Standing, now: datetime
 def _judged(
     rollout: Rollout, state: RolloutState, challenger: Standing, now: datetime
 ) -> Event | None:
-    judged = opinion(rollout.spec, rollout.ledger)
+    judged = opinion(rollout.spec, rollout.ledger, rollout.registry.settings)
     if judged is None or judged[1].action is Action.HOLD:
         return None
     observations, verdict = judged

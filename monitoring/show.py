@@ -87,7 +87,7 @@ def status(found: dict[str, Any]) -> None:
             verdict = "drift" if model["drift"]["violated"] else "stable"
             _say(f"  last window until {_minute(model['drift']['until'])}: {verdict}")
     for one in found["waits"]:
-        _say(f"waits for a human: candidate {one['candidate']} of {one['model']}; {one['do']}")
+        _say(f"waits for a human: {one['what']} of {one['model']}; {one['do']}")
 
 
 def _sentence(event: Event) -> str:
@@ -95,6 +95,8 @@ def _sentence(event: Event) -> str:
     match event.kind:
         case "approval":
             return f"version {event.version} was approved by {event.actor}."
+        case "release":
+            return f"version {event.version} is released from the shadow by {event.actor}."
         case "refusal":
             return f"version {event.version} is refused. {_join(body['reasons'])}"
         case "alias_restored":

@@ -15,6 +15,7 @@ from components.common.notices import read_notices
 from components.common.processes import answers
 from components.common.settings import Settings
 from components.common.stages import Stage
+from monitoring.release import waits_in_shadow
 from monitoring.rollout_state import RolloutState, Standing, read_state
 
 _PROCESSES = ("evidently", "services")
@@ -32,7 +33,14 @@ def status(domains: Iterable[Domain], settings: Settings, ledger: Ledger) -> dic
         "runs": _runs(settings),
         "data": _data(settings, now),
         "models": [_model(domain, spec, ledger, manifest, now) for domain, spec in specs],
-        "waits": [wait for _, spec in specs for wait in waiting_candidates(spec, ledger)],
+        "waits": [
+            wait
+            for _, spec in specs
+            for wait in (
+                *waiting_candidates(spec, ledger),
+                *waiting_in_shadow(spec, ledger, settings),
+            )
+        ],
     }
 
 
@@ -43,6 +51,7 @@ def waiting_candidates(spec: ModelSpec, ledger: Ledger) -> list[dict[str, Any]]:
     return [
         {
             "model": spec.name,
+            "what": f"candidate {event.key}",
             "candidate": event.key,
             "author": event.actor,
             "since": event.recorded_at.isoformat(),
@@ -50,6 +59,22 @@ def waiting_candidates(spec: ModelSpec, ledger: Ledger) -> list[dict[str, Any]]:
         }
         for event in ledger.events("candidate", spec.name)
         if event.body["verdict"]["ok"] and int(event.key) > max(approved, default=0)
+    ]
+
+
+def waiting_in_shadow(spec: ModelSpec, ledger: Ledger, settings: Settings) -> list[dict[str, Any]]:
+    """The version that stays in shadow until a person releases it, where there is one."""
+    standing = read_state(ledger, spec.name).challenger
+    if standing is None or not waits_in_shadow(spec, standing, ledger, settings):
+        return []
+    return [
+        {
+            "model": spec.name,
+            "what": f"version {standing.version} in shadow",
+            "version": standing.version,
+            "since": standing.since.isoformat(),
+            "do": f"finloop rollout release {spec.name} --by NAME",
+        }
     ]
 
 

@@ -13,6 +13,7 @@ EventKind = Literal[
     "candidate",  # a version was evaluated and registered; body: digest, verdict, metrics
     "approval",  # a candidate became a version of the production model
     "refusal",  # a production version was not admitted; body: reasons
+    "release",  # a person let a version leave the shadow; body: reason
     "rollout",  # a production version moved one stage; body: from, to, reasons, observations
     "alias_restored",  # an alias moved by hand was put back
     "drift",  # a window was judged; body: verdict, columns, reasons

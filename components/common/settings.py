@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     serving_port: Port = 3000
     """Ports on loopback; the next free one is taken where one is in use."""
 
+    released_by_people: tuple[str, ...] | None = None
+    """Domains whose challengers stay in shadow until a person releases them, as a JSON array; those
+    that declare it where not given."""
     keep_runs: int = Field(default=20, ge=2)
     """Local pipeline runs whose files are kept; what newer ones use of older ones is kept, too."""
     kfp_host: str | None = None

@@ -17,10 +17,15 @@ from components.common.errors import Exit, FinloopError
 from components.common.ledger import Ledger
 from components.common.records import Decision, Event, Shadow
 from components.common.registry import CHAMPION, ModelVersion, Registry
+from components.common.settings import Settings
 from components.common.stages import LADDER, Stage
+from components.credit import SCORING
 from components.fraud import XGBOOST
+from monitoring.judge import Action
+from monitoring.release import release, waits_for_person
 from monitoring.rollout import abort, opinion, restore, step
 from monitoring.rollout_state import read_state
+from monitoring.status import waiting_in_shadow
 
 from .conftest import MODEL, NOW
 
@@ -161,7 +166,7 @@ def test_without_enough_evidence_nothing_moves_and_the_judge_says_why(in_shadow:
 
     assert in_shadow.step() == []
     assert in_shadow.stages()["2"] is Stage.SHADOW
-    judged = opinion(XGBOOST, in_shadow.ledger)
+    judged = opinion(XGBOOST, in_shadow.ledger, in_shadow.registry.settings)
     assert judged is not None
     assert "Not enough evidence: 400 of 1,000 paired scores." in judged[1].reasons
 
@@ -462,3 +467,53 @@ def test_a_former_champion_whose_files_were_altered_does_not_come_back(
     with pytest.raises(FinloopError, match=r"model\.onnx was changed"):
         restore(XGBOOST, in_shadow.registry, in_shadow.ledger, "sora", "", in_shadow.now)
     assert read_state(in_shadow.ledger, MODEL).standings["1"].stage is Stage.RETIRED
+
+
+@pytest.fixture
+def held(in_shadow: Company) -> Company:
+    """The same where a person has to let a version out of the shadow."""
+    settings = in_shadow.registry.settings
+    in_shadow.registry.settings = settings.model_copy(update={"released_by_people": ("fraud",)})
+    in_shadow.shadow("2")
+    return in_shadow
+
+
+def test_a_version_stays_in_shadow_until_a_person_says_otherwise(held: Company) -> None:
+    assert held.step() == []
+    judged = opinion(XGBOOST, held.ledger, held.registry.settings)
+    assert judged is not None
+    assert judged[1].action is Action.HOLD
+    assert "`finloop rollout release fraud-xgboost --by NAME`" in judged[1].reasons[0]
+    (waits,) = waiting_in_shadow(XGBOOST, held.ledger, held.registry.settings)
+    assert (waits["version"], waits["do"].split()[2]) == ("2", "release")
+
+    event = release(XGBOOST, held.ledger, "jia", "Looked at both.", held.now)
+
+    assert (event.actor, event.version, event.body) == ("jia", "2", {"reason": "Looked at both."})
+    assert waiting_in_shadow(XGBOOST, held.ledger, held.registry.settings) == []
+    assert _facts(held.step()) == [("rollout", "2", "canary-5")]
+
+
+def test_a_release_speaks_for_no_version_that_the_judge_is_against(held: Company) -> None:
+    release(XGBOOST, held.ledger, "jia", "", held.now)
+    held.shadow("2", 1_500, inverted=True)
+    assert _facts(held.step()) == [("rollout", "2", "rolled-back")]
+
+
+def test_a_second_release_changes_nothing_and_one_of_nothing_is_refused(held: Company) -> None:
+    first = release(XGBOOST, held.ledger, "jia", "", held.now)
+    assert release(XGBOOST, held.ledger, "mina", "", held.now) == first
+    held.step()
+    with pytest.raises(FinloopError, match="No version of fraud-xgboost is in shadow") as caught:
+        release(XGBOOST, held.ledger, "jia", "", held.now)
+    assert caught.value.code == "not_in_shadow"
+    with pytest.raises(FinloopError, match="give --by NAME"):
+        release(XGBOOST, held.ledger, " ", "", held.now)
+
+
+def test_credit_is_released_by_people_unless_a_setting_says_otherwise(settings: Settings) -> None:
+    assert waits_for_person(SCORING, settings)
+    assert not waits_for_person(XGBOOST, settings)
+    assert not waits_for_person(
+        SCORING, settings.model_copy(update={"released_by_people": ("fraud",)})
+    )
