@@ -72,6 +72,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     model = Logistic(inputs, chosen.strength).fit(
         matrix(train, inputs), train[LABEL], (matrix(later, inputs), later[LABEL])
     )
+    out.mkdir(parents=True, exist_ok=True)
     model.export(out)
     chosen.write(out)
     expected = model.predict_proba(matrix(rows.widened((), TEST), inputs))
