@@ -1,4 +1,4 @@
-"""`/v1/credit/scores`: one answer per application, recorded, degraded where something is missing."""
+"""`/v1/credit/scores`: one answer per application, recorded, degraded where something misses."""
 
 from __future__ import annotations
 
