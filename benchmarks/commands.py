@@ -28,13 +28,33 @@ def bench(
     requests: Annotated[int | None, typer.Option(min=1, help="Requests to watch memory.")] = None,
     train: Annotated[Path | None, typer.Option(help="File to learn from (ncf).")] = None,
     test: Annotated[Path | None, typer.Option(help="File to be tested on (ncf).")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Parquet or CSV file to learn from and test on (credit).")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict (credit).")] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Value of it that is the bad outcome (credit).")
+    ] = None,
+    protected: Annotated[
+        str | None, typer.Option(help="Columns, between commas, no model may see (credit).")
+    ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=1, help="CPU-seconds to stay within (ncf).")
+        float | None,
+        typer.Option(min=1, help="CPU-seconds to stay within (ncf); seconds of tuning (credit)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a claim against a peer in the same run."""
-    given = {"requests": requests, "train": train, "test": test, "budget": budget}
+    given = {
+        "requests": requests,
+        "train": train,
+        "test": test,
+        "table": table,
+        "target": target,
+        "positive": positive,
+        "protected": protected,
+        "budget": budget,
+    }
     report = measure(name, data, lambda line: typer.echo(line, err=True), given)
     if as_json:
         typer.echo(json.dumps(report.as_json()))
