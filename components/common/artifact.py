@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GRAPH = "model.onnx"
-"""The whole model: `features` float32 [n, f] with NaN as null → `probability` float64 [n]."""
+"""The whole model: `features` float32 [n, f] with NaN as null → `probability` float64 [n].
+
+A model that ranks gives [n, m], a probability for each of m things."""
 INPUTS = "inputs.json"
 """JSON array of the feature names, in the order of the columns of the matrix."""
 
@@ -49,7 +51,10 @@ class Scorer:
         return cls(session, inputs)
 
     def score(self, matrix: Matrix) -> Scores:
-        """Calibrated probabilities [n] of rows [n, f] in the order of `inputs`; NaN is null."""
+        """Calibrated probabilities of rows [n, f] in the order of `inputs`; NaN is null.
+
+        [n], or [n, m] of a graph that ranks m things for each row.
+        """
         (probability,) = self._session.run(self._output, {self._input: matrix})
         return np.asarray(probability, dtype=np.float64)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ from components import find_model
 from components.common.artifact import Scorer, matrix, read_inputs
 from components.common.domain import Domain, ModelSpec
 from components.common.errors import FinloopError
-from components.common.evaluation import Metric, compare
+from components.common.evaluation import Metric, Scored, compare
 from components.common.evidence import METRICS, VERDICT, read_metrics, write_json
 from components.common.frame import Frame, read_frame
 from components.common.model_card import CARD, CardFacts, render
@@ -76,23 +77,35 @@ def _comparison(
     artifact: Path,
     scratch: Path,
 ) -> dict[str, Any]:
-    """Candidate minus champion on the same test rows, by metric; empty without a champion."""
+    """Candidate minus champion on the same test rows, by metric; empty without a champion.
+
+    A domain whose models score no rows compares them by `compare_artifacts(artifact, champion,
+    frame)` in its training module.
+    """
     champion = registry.champion(spec.name)
     if champion is None:
         return {}
-    rows = read_frame(frame)
     folder = registry.download(spec.name, champion.version, scratch / "champion")
+    training = import_module(f"components.{domain.name}.training")
     try:
-        scores = [_score(path, rows) for path in (artifact, folder)]
+        if hasattr(training, "compare_artifacts"):
+            found = training.compare_artifacts(artifact, folder, frame)
+        else:
+            found = _differences(artifact, folder, read_frame(frame), training.measure)
     except FinloopError as error:  # an older champion may read inputs that are no more
         return {"champion": champion.version, "reason": error.message}
-    measure = import_module(f"components.{domain.name}.training").measure
-    test = rows.widened((), TEST)
-    found = compare(*(measure(test, score) for score in scores))
     return {
         "champion": champion.version,
         "differences": {name: metric.as_json() for name, metric in found.items()},
     }
+
+
+def _differences(
+    artifact: Path, champion: Path, rows: Frame, measure: Callable[..., Scored]
+) -> dict[str, Metric]:
+    """Artifact minus champion on the test rows, by metric."""
+    test = rows.widened((), TEST)
+    return compare(*(measure(test, _score(path, rows)) for path in (artifact, champion)))
 
 
 def _score(folder: Path, rows: Frame) -> Any:

@@ -10,7 +10,7 @@ from components.common.errors import refused
 from components.common.records import Decision, Event, Member
 from serving.common.metrics import metrics
 from serving.common.runtime import Runtime
-from serving.common.shadowing import ToScore
+from serving.common.shadowing import ToAnswer
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Draft:
 
     decision: Decision
     degraded: tuple[str, ...]
-    shadows: tuple[ToScore, ...] = ()
+    shadows: tuple[ToAnswer, ...] = ()
     members: tuple[Member, ...] = ()
     beside: tuple[Event, ...] = ()
     """What must be in the ledger with the decision, so that it can be given again."""

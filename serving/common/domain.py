@@ -47,8 +47,8 @@ class DomainService:
 
     name: str
     router: Callable[[Runtime], APIRouter]
-    outcome: type[OutcomeReport]
-    """The body of `POST /v1/outcomes` for this domain."""
+    outcome: type[OutcomeReport] | None
+    """The body of `POST /v1/outcomes` for this domain; None where no single thing turns out."""
     answer_again: Callable[[Decision, Model | None, Library], bytes]
     """The answer to a recorded decision, by the model that is given and the rules of that time."""
     carried: Carried | None = None

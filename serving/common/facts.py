@@ -63,6 +63,8 @@ class Facts:
     """Every version that gave a probability, the one that answered among them."""
     past: dict[str, list[float | None]] = field(default_factory=dict)
     """Features of the entity's events before, newest first, where a model looks at them."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What else the domain looked at, as JSON; nothing that a model asks for by name."""
 
     @cached_property
     def features(self) -> dict[str, float | None]:
@@ -85,6 +87,7 @@ class Facts:
                 "history": vars(self.history),
                 "members": [vars(member) for member in self.members],
                 "past": self.past,
+                **({"known": self.known} if self.known else {}),
             }
         ).decode()
 
@@ -103,4 +106,5 @@ class Facts:
             history,
             tuple(AnsweredBy(**member) for member in kept.get("members", ())),
             kept.get("past", {}),
+            kept.get("known", {}),
         )

@@ -31,6 +31,29 @@ def described(
     }
 
 
+def queried(
+    summary: str, query: type[BaseModel], answer: type[BaseModel], problems: Sequence[int]
+) -> dict[str, Any]:
+    """Keyword arguments of a route whose handler reads the parameters of its address itself."""
+    schema = query.model_json_schema()
+    parameters = [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": described.get("description", ""),
+            "schema": {key: value for key, value in described.items() if key != "description"},
+        }
+        for name, described in schema["properties"].items()
+    ]
+    return {
+        "summary": summary,
+        "response_model": None,
+        "responses": {200: {"model": answer}, **responses(*problems)},
+        "openapi_extra": {"parameters": parameters},
+    }
+
+
 def show_page(app: FastAPI) -> None:
     """Serve the OpenAPI page at `/` and `/docs`, before BentoML's own page, which calls home."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -31,6 +32,8 @@ _CODES = {
     "greater_than_equal": (422, "out_of_range"),
     "greater_than": (422, "out_of_range"),
     "less_than_equal": (422, "out_of_range"),
+    "greater_than": (422, "out_of_range"),
+    "less_than": (422, "out_of_range"),
     "timezone_aware": (422, "timestamp_without_zone"),
 }
 _OTHERWISE = (422, "wrong_type")
@@ -53,6 +56,17 @@ def parse(kind: type[Parsed], body: bytes) -> Parsed:
     """The checked value of a JSON body; raises a 400 or 422 `FinloopError` on the first mistake."""
     try:
         return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise _mistake(error.errors(include_url=False)[0]) from None
+
+
+def parse_query(kind: type[Parsed], given: Mapping[str, str]) -> Parsed:
+    """The checked value of the parameters of an address, which are all text.
+
+    Raises a 422 `FinloopError` on the first mistake.
+    """
+    try:
+        return kind.model_validate_strings(dict(given))
     except ValidationError as error:
         raise _mistake(error.errors(include_url=False)[0]) from None
 

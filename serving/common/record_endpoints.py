@@ -58,7 +58,7 @@ class Accepted(BaseModel):
 def record_routes(runtime: Runtime) -> APIRouter:
     """The endpoints about what was recorded."""
     routes = APIRouter(prefix="/v1", tags=["record"])
-    kinds = {service.name: service.outcome for service in runtime.services}
+    kinds = {one.name: one.outcome for one in runtime.services if one.outcome is not None}
 
     @routes.get(
         "/decisions/{decision_id}",

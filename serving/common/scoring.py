@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from serving.common.arms import Arm
 from serving.common.budget import UNLIMITED, Budget, LateError
 from serving.common.models import Fleet, Model
 
+T = TypeVar("T")
 DIGITS = 9
 """Digits that a probability is rounded to, once, so that a replay spells it the same."""
 
@@ -36,26 +37,49 @@ LATE = "model_late"
 """First word of the error of a model that had no answer within its budget."""
 
 
+@dataclass(frozen=True)
+class Asked(Generic[T]):
+    """Who was asked for something that is no single probability, and who gave it."""
+
+    drawn: tuple[Arm, Model] | None
+    """The arm of this entity; None where no version is there."""
+    answered: tuple[Arm, Model] | None
+    """The arm that answered; another one where the drawn arm failed."""
+    answer: T | None
+    error: str | None
+    """What went wrong in the drawn arm."""
+
+
 def score(
     fleet: Fleet, entity_id: str, features: Mapping[str, Any], budget: Budget = UNLIMITED
 ) -> Scored:
     """The probability for an entity from the first arm that can give one in time."""
+    asked = ask(fleet, entity_id, lambda model: probability(model, features), budget)
+    return Scored(asked.drawn, asked.answered, asked.answer, asked.error)
+
+
+def ask(
+    fleet: Fleet, entity_id: str, question: Callable[[Model], T], budget: Budget = UNLIMITED
+) -> Asked[T]:
+    """The answer for an entity from the first arm that can give one in time.
+
+    `question` raises `ScoreError` where a version has no answer.
+    """
     arms = fleet.arms(entity_id)
     drawn = arms[0] if arms else None
     first_error: str | None = None
     for arm, model in arms:
         try:
-            answer = in_time(model, features, budget)
-            return Scored(drawn, (arm, model), answer, first_error)
+            return Asked(drawn, (arm, model), _in_time(model, question, budget), first_error)
         except ScoreError as error:
             first_error = first_error or str(error)
-    return Scored(drawn, None, None, first_error)
+    return Asked(drawn, None, None, first_error)
 
 
-def in_time(model: Model, features: Mapping[str, Any], budget: Budget) -> float:
-    """`probability` within a budget; raises `ScoreError` starting with `model_late` beyond it."""
+def _in_time(model: Model, question: Callable[[Model], T], budget: Budget) -> T:
+    """An answer within a budget; raises `ScoreError` starting with `model_late` beyond it."""
     try:
-        return budget.call(model.release.digest, lambda: probability(model, features))
+        return budget.call(model.release.digest, lambda: question(model))
     except LateError:
         raise ScoreError(f"{LATE}: no answer within {budget.milliseconds:g} ms") from None
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from components.common.errors import FinloopError
 from components.common.records import Shadow
@@ -24,6 +24,20 @@ _LARGEST_GROUP = 100
 _log = logging.getLogger("finloop.serving")
 
 
+class ToAnswer(Protocol):
+    """A decision that another version has yet to answer."""
+
+    @property
+    def decision_id(self) -> str: ...
+
+    @property
+    def model(self) -> Model: ...
+
+    def answer(self) -> tuple[float, str]:
+        """Its score and its decision; raises `ScoreError` where it has none."""
+        ...
+
+
 @dataclass(frozen=True)
 class ToScore:
     """A decision that another version has yet to score."""
@@ -34,16 +48,21 @@ class ToScore:
     decide: Callable[[float, Model], str]
     """The decision that a probability leads to."""
 
+    def answer(self) -> tuple[float, str]:
+        """The probability by that version, and the decision it leads to."""
+        score = probability(self.model, self.features)
+        return score, self.decide(score, self.model)
+
 
 class Shadowing:
     """A queue beside the requests. What does not fit is dropped and counted, never waited for."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._queue: asyncio.Queue[ToScore] = asyncio.Queue(_LONGEST_QUEUE)
+        self._queue: asyncio.Queue[ToAnswer] = asyncio.Queue(_LONGEST_QUEUE)
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, wanted: ToScore) -> None:
+    def add(self, wanted: ToAnswer) -> None:
         """Score this later."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
@@ -82,13 +101,12 @@ class Shadowing:
             _log.error("%d shadow scores were lost: %s", len(shadows), error.message)
 
 
-def shadow_of(wanted: ToScore) -> Shadow:
+def shadow_of(wanted: ToAnswer) -> Shadow:
     """The shadow score of one decision; a failure of the model is part of the record."""
     started = perf_counter()
     score = decision = error = None
     try:
-        score = probability(wanted.model, wanted.features)
-        decision = wanted.decide(score, wanted.model)
+        score, decision = wanted.answer()
     except ScoreError as failure:
         error = str(failure)
     return Shadow(
