@@ -177,6 +177,7 @@ def test_the_page_describes_every_endpoint_with_an_example(desk: Desk) -> None:
         "/v1/credit/scores",
         "/v1/credit/scores/{decision_id}",
         "/v1/fraud/decisions",
+        "/v1/recommendations/{user_id}",
         "/v1/outcomes",
         "/v1/decisions/{decision_id}",
         "/v1/reviews",
