@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from components.common.artifact import matrix
 from components.common.errors import refused
 from components.common.evaluation import Metric, Scored, scored
 from components.common.evidence import count_splits
 from components.common.frame import Frame, read_frame
 from components.common.judging import Made, judge_artifact
+from components.common.section import Section
 from components.common.slices import banded
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN, Labelled
 from components.common.verdict import Verdict
-from components.credit import LABEL, SCORING
+from components.credit import FOUR_FIFTHS, LABEL, SCORING
+from components.credit.choosing import ChoosingConfig, Chosen, choose
+from components.credit.columns import ColumnsConfig
 from components.credit.decision import Policy
-from components.credit.features import AGE, MODEL_INPUT
-from components.credit.logistic import Logistic
+from components.credit.fairness import fairness, fairness_metrics, fairness_section
+from components.credit.features import AGE, MODEL_INPUT, PROTECTED
+from components.credit.tuning import TuningConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +40,11 @@ REJECTED = (
 )
 """How declined applicants are treated, for the card."""
 
+UNFAIR = (
+    "Nobody has looked at whether it is fair: the test rows hold no two groups that are known and "
+    "large enough to be compared, so that no gate could judge it."
+)
+
 LABELLED = Labelled(
     events="loans",
     key="application_id",
@@ -42,6 +52,17 @@ LABELLED = Labelled(
     label=LABEL,
     entities=("user_id",),
 )
+
+MONOTONE = {
+    "annual_income": -1,
+    "employment_months": -1,
+    "bureau_score": -1,
+    "loan_amount": 1,
+    "loan_to_income": 1,
+    "existing_loans": 1,
+    "debt_to_income": 1,
+}
+"""Feature → +1 where more of it never raises a score, −1 where it never lowers one."""
 
 AGE_BANDS = (25, 35, 45, 60)
 """Years at which the bands begin by which fairness is told."""
@@ -51,12 +72,41 @@ LEAST_DEFAULTS = 10
 
 
 class ScoringConfig(Policy):
-    """What can be tuned of a credit model: how it learns, and its thresholds."""
+    """What can be tuned of a credit model: how it is found, and its thresholds."""
 
     use_age: bool = False
     """Whether age is an input of the model; otherwise only the fairness report sees it."""
-    strength: float = Field(default=0.1, gt=0)
-    """Inverse of the regularisation."""
+    kinds: str = "all"
+    """Kinds of models that are compared, with commas between them: scorecard, random-forest, …"""
+    tuning_seconds: float = Field(default=20.0, ge=0)
+    """Time to tune all kinds together."""
+    trials: int = Field(default=10, ge=0)
+    """Most configurations that are tried of each kind; 0 takes the usual one as it is."""
+    folds: int = Field(default=3, ge=2)
+    """Folds of the cross-validation that tunes."""
+    seed: int = 0
+    """Seed of folds, draws and models."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that a model may see."""
+        return (*MODEL_INPUT, AGE) if self.use_age else MODEL_INPUT
+
+    @property
+    def choosing(self) -> ChoosingConfig:
+        """The same in the words of whoever chooses."""
+        told: dict[str, Any] = {}
+        if self.kinds != "all":
+            told["kinds"] = tuple(kind.strip() for kind in self.kinds.split(","))
+        hidden = tuple(name for name in PROTECTED if name not in self.inputs)
+        return ChoosingConfig(
+            columns=ColumnsConfig(protected=hidden),
+            monotone=MONOTONE,
+            tuning=TuningConfig(
+                seconds=self.tuning_seconds, trials=self.trials, folds=self.folds, seed=self.seed
+            ),
+            **told,
+        )
 
 
 def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[str, Metric]]:
@@ -65,19 +115,57 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     config: `ScoringConfig` as JSON. Raises `FinloopError("too_little_history")` where a window
     holds too few loans of either end.
     """
-    rows, chosen = read_frame(frame), ScoringConfig.model_validate_json(config)
+    rows, wanted = read_frame(frame), ScoringConfig.model_validate_json(config)
     _require_both_ends(rows)
-    inputs = (*MODEL_INPUT, AGE) if chosen.use_age else MODEL_INPUT
+    columns = list(wanted.inputs)
     train, later = (rows.widened((), split) for split in (TRAIN, CALIBRATION))
-    model = Logistic(inputs, chosen.strength).fit(
-        matrix(train, inputs), train[LABEL], (matrix(later, inputs), later[LABEL])
+    chosen = choose((train[columns], train[LABEL]), (later[columns], later[LABEL]), wanted.choosing)
+    chosen.fitted.export(out)
+    wanted.write(out)
+    made = _made(chosen, wanted, rows.widened((), TEST))
+    spec = SCORING
+    if FOUR_FIFTHS.metric not in made.metrics:
+        gates = tuple(gate for gate in SCORING.gates if gate is not FOUR_FIFTHS)
+        spec = replace(SCORING, gates=gates)
+    return judge_artifact(spec, LABELLED.key, rows, out, made, measure, slices)
+
+
+def _made(chosen: Chosen, wanted: ScoringConfig, test: pd.DataFrame) -> Made:
+    """What the model says of itself: its kind, whom it was compared with, and how fair it is."""
+    expected = chosen.predict_proba(test)
+    groups = fairness(test[LABEL], expected < wanted.approve_below, protected_groups(test))
+    measured = fairness_metrics(groups)
+    unmeasured = () if FOUR_FIFTHS.metric in measured else (UNFAIR,)
+    return Made(
+        {**wanted.model_dump(), "kind": chosen.kind},
+        expected,
+        metrics=measured,
+        importance=chosen.fitted.importance(),
+        sections=(_compared(chosen), fairness_section(groups)),
+        limits=(REJECTED, *unmeasured),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    model.export(out)
-    chosen.write(out)
-    expected = model.predict_proba(matrix(rows.widened((), TEST), inputs))
-    made = Made(chosen.model_dump(), expected, limits=(REJECTED,))
-    return judge_artifact(SCORING, LABELLED.key, rows, out, made, measure, slices)
+
+
+def _compared(chosen: Chosen) -> Section:
+    """Every kind of model on the rows after those that it had learnt from."""
+    told = chosen.comparison()
+    return Section(
+        "Candidates",
+        (
+            f"Chosen: {chosen.kind}, the simplest of those within one standard error of the best "
+            "on the calibration rows, which none of them had seen.",
+        ),
+        ("kind", "roc auc", "behind the best", "standard error"),
+        tuple(
+            (kind, one["roc_auc"], one["behind_the_best"], one["standard_error"])
+            for kind, one in told.items()
+        ),
+    )
+
+
+def protected_groups(test: pd.DataFrame) -> Mapping[str, npt.ArrayLike]:
+    """Name of a protected attribute → the group of each row [n]."""
+    return {AGE: banded(test[AGE].to_numpy(float), AGE_BANDS)}
 
 
 def measure(test: pd.DataFrame, score: object) -> Scored:
@@ -88,7 +176,7 @@ def measure(test: pd.DataFrame, score: object) -> Scored:
 def slices(test: pd.DataFrame) -> dict[str, npt.ArrayLike]:
     """Name of a grouping → the group of each test row [n]: for whom might it fail?"""
     return {
-        "age": banded(test["age"].to_numpy(float), AGE_BANDS),
+        "age": banded(test[AGE].to_numpy(float), AGE_BANDS),
         "term": banded(test["term_months"].to_numpy(float), (13, 37), " months"),
         "bureau": np.where(test["bureau_score"].isna(), "unknown", "known"),
         "payments": banded(test["spend_count"].fillna(0).to_numpy(float), (1, 100)),

@@ -11,7 +11,7 @@ from demo.world.config import DAY, WorldConfig
 from demo.world.draws import Floats, Ints, expand, stream
 from demo.world.people import People
 
-LOANS_PER_USER = 2.0
+LOANS_PER_USER = 3.0
 LOOK_BACK_DAYS = 360
 """How long before the first day the loans begin."""
 TERMS = np.array([6, 12, 24, 36, 48, 60])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from time import perf_counter
@@ -17,11 +19,12 @@ from serving.common.models import Fleet, Model
 from serving.common.runtime import Runtime
 from serving.common.scoring import LATE, Scored, score
 from serving.common.shadowing import ToScore
-from serving.credit.answer import compose, encode, ruling
+from serving.credit.answer import NO_REASONS, compose, encode, ruling
 from serving.credit.features import VIEWS, Gathered, gather
 from serving.credit.schemas import Application, CreditScore
 
 zone_of = cache(ZoneInfo)
+_log = logging.getLogger("finloop.serving")
 
 
 def draft(runtime: Runtime, application: Application, asked: str, started: float) -> Draft:
@@ -36,9 +39,22 @@ def draft(runtime: Runtime, application: Application, asked: str, started: float
     degraded = (*gathered.degraded, *_troubles(scored))
     facts = Facts(gathered.inputs, gathered.ages, degraded, by)
     model = scored.answered[1] if scored.answered else None
-    answer = compose(uuid4().hex, application, facts, scored.probability, model)
+    answer, facts = _answer(application, facts, scored.probability, model)
     decision = _decision(application, asked, scored, answer, facts, started)
-    return Draft(decision, degraded, tuple(_shadows(decision.decision_id, fleet, gathered)))
+    return Draft(decision, facts.degraded, tuple(_shadows(decision.decision_id, fleet, gathered)))
+
+
+def _answer(
+    application: Application, facts: Facts, said: float | None, model: Model | None
+) -> tuple[CreditScore, Facts]:
+    """The answer, unexplained where that cannot be had: the decision stands on the score."""
+    decision_id = uuid4().hex
+    try:
+        return compose(decision_id, application, facts, said, model), facts
+    except Exception:  # noqa: BLE001 - whatever the explanation raises, the decision goes on
+        _log.exception("a score could not be explained")
+        without = replace(facts, degraded=(*facts.degraded, NO_REASONS))
+        return compose(decision_id, application, without, said, model), without
 
 
 def look_up(runtime: Runtime, application: Application, fleet: Fleet) -> Gathered:

@@ -54,6 +54,26 @@ class Application(BaseModel):
         return canonical_json({**self.model_dump(), "event_timestamp": moment})
 
 
+class RiskFactor(Reason):
+    """Something that lowers the score."""
+
+    log_odds: float = Field(
+        description="What it adds to the log-odds of default, against an average applicant",
+        examples=[0.42],
+    )
+
+
+class WhatWouldHelp(BaseModel):
+    """The smallest change of what an applicant can change that would be enough for a loan."""
+
+    changes: dict[str, float] = Field(
+        description="Input → the value that it would have to take",
+        examples=[{"loan_amount": 6000000.0}],
+    )
+    probability: float = Field(description="Probability of default that would follow")
+    score: int = Field(description="Score that would follow", examples=[668])
+
+
 class CreditScore(BaseModel):
     """The score of an application. Everything in it can be given again, byte for byte."""
 
@@ -75,7 +95,16 @@ class CreditScore(BaseModel):
     probability: float | None = Field(
         description="Calibrated probability of default; null where no model could be asked"
     )
-    reasons: list[Reason] = Field(description="Why the loan is not simply granted")
+    reasons: list[Reason] = Field(
+        description="Why the loan is not simply granted, strongest first; empty where it is"
+    )
+    risk_factors: list[RiskFactor] = Field(
+        description="What lowers the score, strongest first, whatever was decided"
+    )
+    what_would_help: WhatWouldHelp | None = Field(
+        description="What would have to change for the loan to be granted; null where it is, and "
+        "where no small change is enough"
+    )
     model: Answerer | None = Field(description="Who answered; null where no model could be asked")
     feature_age_seconds: dict[str, float | None] = Field(
         description="Age of each feature view at the time of the application; null where missing",
