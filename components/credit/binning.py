@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 Floats = npt.NDArray[np.float64]
+_TINY = 1e-300
 
 
 class BinningConfig(BaseModel):
@@ -187,14 +188,14 @@ def _shaped(tally: Floats, sign: int, least: float, penalty: float) -> npt.NDArr
     shapes = [_monotone(tally, one) for one in signs]
     if not sign:
         turned = [shape for one in signs for shape in _with_one_turn(tally, one)]
-        shapes += sorted(turned, key=lambda ends: -_likelihood(_sums(tally, ends)))[:3]
+        shapes += sorted(turned, key=lambda ends: -_likelihood(_sums(tally, ends)))[:1]
     merged = [_merge(tally, ends, least, penalty) for ends in shapes]
     worth = [_likelihood(_sums(tally, ends)) - penalty * len(ends) for ends in merged]
     return merged[int(np.argmax(worth))]
 
 
 def _with_one_turn(tally: Floats, sign: int) -> list[npt.NDArray[np.intp]]:
-    turns = range(2, len(tally) - 1, max(1, len(tally) // 12))
+    turns = range(2, len(tally) - 1, max(1, len(tally) // 6))
     return [
         np.append(_monotone(tally[:turn], sign), turn + _monotone(tally[turn:], -sign))
         for turn in turns
@@ -243,6 +244,5 @@ def _likelihood(sums: Floats) -> float:
 def _log_likelihood(sums: Floats) -> Floats:
     """Log-likelihood [k] of bins (bad, count) [k, 2] at their own rates."""
     bad, count = sums[:, 0], sums[:, 1]
-    good, tiny = count - bad, 1e-300
-    share = np.divide(bad, count, out=np.zeros_like(bad), where=count > 0)
-    return bad * np.log(np.maximum(share, tiny)) + good * np.log(np.maximum(1 - share, tiny))
+    share = bad / np.maximum(count, 1)
+    return bad * np.log(share + _TINY) + (count - bad) * np.log(1 - share + _TINY)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Signs = tuple[int, ...]
 """For each column: more of it never lowers the risk (+1), never raises it (−1), or either (0)."""
+DRAWN = 8000
+"""Most rows that one tree of a forest is grown on; more are slower and hardly better."""
+FEW = 5000
+"""Training rows below which models are kept small and their accidents averaged out."""
 
 
 class Candidate(Protocol):
@@ -64,7 +68,7 @@ class Scorecard(_Config):
 
     @classmethod
     def usual(cls, rows: int) -> Self:
-        return cls._of(rows, l2=10.0, penalty=1.0, pairs=40 if rows > 5000 else 0)
+        return cls._of(rows, l2=10.0, penalty=1.0, pairs=40 if rows >= FEW else 0)
 
     @classmethod
     def suggested(cls, trial: optuna.Trial, rows: int) -> Self:
@@ -77,8 +81,11 @@ class Scorecard(_Config):
 
     @classmethod
     def _of(cls, rows: int, *, l2: float, penalty: float, pairs: int) -> Self:
-        binning = BinningConfig(penalty=penalty, least_share=0.04 if rows < 5000 else 0.02)
-        draws = 15 if rows < 5000 else 4
+        small = rows < FEW
+        binning = BinningConfig(
+            penalty=penalty, fine=20 if small else 40, least_share=0.04 if small else 0.02
+        )
+        draws = 8 if small else 4
         return cls(card=ScorecardConfig(binning=binning, l2=l2, pairs=pairs, draws=draws))
 
     def fit(self, rows: Matrix, bad: Floats, signs: Signs, seed: int) -> Trees:
@@ -97,20 +104,25 @@ class RandomForest(_Config):
     """Most leaves of a tree; all of them together bound the time of an explanation."""
     least_rows: int = Field(default=10, ge=1)
     """Rows in a leaf, at least."""
-    columns: float = Field(default=0.3, gt=0, le=1)
+    columns: float = Field(default=0.2, gt=0, le=1)
     """Share of the columns that a question chooses from."""
 
     @classmethod
     def usual(cls, rows: int) -> Self:
-        return cls(least_rows=3 if rows < 5000 else 20)
+        return (
+            cls(trees=150, leaves=400, least_rows=2, columns=0.12)
+            if rows < FEW
+            else cls(least_rows=20)
+        )
 
     @classmethod
     def suggested(cls, trial: optuna.Trial, rows: int) -> Self:
-        most = 20 if rows < 5000 else 100
-        return cls(
-            least_rows=trial.suggest_int("least_rows", 2, most, log=True),
-            columns=trial.suggest_float("columns", 0.1, 0.6),
-        )
+        most = 20 if rows < FEW else 100
+        drawn = {
+            "least_rows": trial.suggest_int("least_rows", 2, most, log=True),
+            "columns": trial.suggest_float("columns", 0.08, 0.4),
+        }
+        return cls.usual(rows).model_copy(update=drawn)
 
     def fit(self, rows: Matrix, bad: Floats, signs: Signs, seed: int) -> Trees:
         from sklearn.ensemble import RandomForestClassifier
@@ -123,7 +135,7 @@ class RandomForest(_Config):
             min_samples_leaf=self.least_rows,
             max_leaf_nodes=self.leaves,
             max_features=self.columns,  # type: ignore[arg-type] - the stub knows names only
-            max_samples=min(1.0, 8000 / len(rows)),
+            max_samples=min(1.0, DRAWN / len(rows)),
             monotonic_cst=list(signs) if any(signs) else None,
             n_jobs=1,
             random_state=seed,
@@ -155,7 +167,7 @@ class GradientBoosting(_Config):
 
     @classmethod
     def usual(cls, rows: int) -> Self:
-        return cls() if rows >= 5000 else cls(rounds=100, leaves=5, least_rows=15, runs=5)
+        return cls() if rows >= FEW else cls(rounds=100, leaves=5, least_rows=15, runs=5)
 
     @classmethod
     def suggested(cls, trial: optuna.Trial, rows: int) -> Self:
@@ -210,7 +222,7 @@ class LightGbm(_Config):
 
     @classmethod
     def usual(cls, rows: int) -> Self:
-        return cls() if rows >= 5000 else cls(rounds=150, leaves=5, least_rows=10, runs=5)
+        return cls() if rows >= FEW else cls(rounds=150, leaves=5, least_rows=10, runs=5)
 
     @classmethod
     def suggested(cls, trial: optuna.Trial, rows: int) -> Self:
@@ -254,7 +266,7 @@ CANDIDATES: tuple[type[Candidate], ...] = (Scorecard, RandomForest, GradientBoos
 
 def _boosting_space(trial: optuna.Trial, rows: int) -> dict[str, object]:
     """What is tuned of boosted trees: their size, and how fast they learn for so many rounds."""
-    small = rows < 5000
+    small = rows < FEW
     return {
         "leaves": trial.suggest_int("leaves", 3, 8 if small else 20),
         "least_rows": trial.suggest_int("least_rows", *((5, 40) if small else (40, 300)), log=True),
