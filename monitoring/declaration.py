@@ -10,7 +10,7 @@ from components.common.domain import Domain
 from components.common.errors import bad_input
 from monitoring.drift import DriftRules
 from monitoring.judge import JudgeRules
-from monitoring.performance import PerformanceRules
+from monitoring.performance import Measuring
 from monitoring.policy import RetrainRules
 
 
@@ -21,7 +21,7 @@ class Monitoring:
     drift: DriftRules
     retrain: RetrainRules
     judge: JudgeRules
-    performance: PerformanceRules
+    performance: Measuring
     released_by_people: bool = False
     """Whether a challenger stays in shadow until a person releases it, whatever the judge says."""
     data_pipeline: str = "data"

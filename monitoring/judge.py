@@ -41,6 +41,8 @@ class JudgeRules:
     """Least Spearman correlation of paired scores: a better model still agrees on the order."""
     decline_rate: float
     """How far the decline rate may lie above the champion's."""
+    click_loss: float | None = None
+    """How far the share of clicks may lie below the champion's, where things are shown."""
     minimum_pairs: int = 200
     """Pairs that a distance or a correlation of scores needs to mean anything."""
     resolution: float = 0.01
@@ -65,6 +67,9 @@ class ArmCounts:
     slow: int = 0
     """Answers that took longer than `JudgeRules.p99_ms`."""
     declines: int = 0
+    shown: int = 0
+    """Things that people saw on its answers."""
+    clicks: int = 0
     p99_ms: float | None = None
 
 
@@ -170,6 +175,19 @@ def _declines(observations: Observations, rules: JudgeRules) -> Finding:
     )
 
 
+def _clicks(observations: Observations, rules: JudgeRules) -> Finding | None:
+    ours, champions = observations.challenger, observations.champion
+    if rules.click_loss is None or not (ours.shown and champions.shown):
+        return None
+    return _on_top_of_champion(
+        "Seen and not followed",
+        (ours.shown - ours.clicks, ours.shown),
+        (champions.shown - champions.clicks, champions.shown),
+        rules.click_loss,
+        rules.alpha,
+    )
+
+
 def _declined(arm: ArmCounts) -> tuple[int, int]:
     return arm.declines, arm.answers - arm.errors
 
@@ -253,5 +271,6 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     _order,
     _changed,
     _declines,
+    _clicks,
 )
 """In a canary the pairs are requests of the champion that the challenger still scores beside it."""

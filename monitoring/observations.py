@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from components import find_model
 from components.common.ledger import Ledger
 from components.common.stages import Stage
 from monitoring.answers import ANSWERS
+from monitoring.click_through import click_through
 from monitoring.judge import ArmCounts, JudgeRules, Observations, Pairs
 from monitoring.psi import psi, quantile_edges
 
@@ -54,13 +57,26 @@ def observe(
         else ledger.rows(_ANSWERED, model, challenger, "challenger", since)
     )
     champions = ledger.rows(_ANSWERED, model, champion, "champion", since)
+    seen = {} if rules.click_loss is None else _seen(ledger, model, since)
+    arms = ((ours, challenger, "challenger"), (champions, champion, "champion"))
+    its, theirs = (
+        replace(count(rows, rules, declined), **seen.get((version, arm), {}))
+        for rows, version, arm in arms
+    )
     return Observations(
         stage=stage.value,
         shadow=shadow,
-        challenger=count(ours, rules, declined),
-        champion=count(champions, rules, declined),
+        challenger=its,
+        champion=theirs,
         pairs=pair(ledger.rows(_PAIRED, model, challenger, since, champion), rules),
     )
+
+
+def _seen(ledger: Ledger, model: str, since: datetime) -> dict[tuple[str, str], dict[str, int]]:
+    """(version, arm) → what people saw and followed of its answers."""
+    domain, _ = find_model(model)
+    found = click_through(ledger, domain.name, model, datetime.now(UTC), since=since)
+    return {(one.version, one.arm): {"shown": one.shown, "clicks": one.clicks} for one in found}
 
 
 def answered_by(ledger: Ledger, model: str, version: str) -> tuple[int, int]:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from monitoring.answers import ANSWERS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from components.common.domain import Domain, ModelSpec
     from components.common.ledger import Ledger
 
 
@@ -29,6 +30,41 @@ class PerformanceRules:
     """Matured decisions with a known outcome that an arm needs."""
     minimum_positives: int
     """Bad outcomes that an arm needs."""
+
+    def measure(
+        self, ledger: Ledger, domain: Domain, spec: ModelSpec, until: datetime
+    ) -> tuple[Performance, ...]:
+        """The performance of every version and arm of a model, as known at a moment."""
+        frame = matured(ledger, domain.name, spec.name, spec.label_delay, until, self.amount)
+        return assess(frame, self)
+
+
+class Measured(Protocol):
+    """How good one version was in one arm, by whatever its domain measures."""
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as one JSON object."""
+        ...
+
+
+class Measuring(Protocol):
+    """How a domain measures what became of its decisions."""
+
+    @property
+    def declined(self) -> tuple[str, ...]:
+        """Decisions that count as declines."""
+        ...
+
+    def measure(
+        self, ledger: Ledger, domain: Domain, spec: ModelSpec, until: datetime
+    ) -> tuple[Measured, ...]:
+        """Every version and arm of a model, as known at a moment."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +91,18 @@ class Performance:
     def as_json(self) -> dict[str, Any]:
         """The performance as one JSON object."""
         return asdict(self)
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        who = f"Version {self.version} ({self.arm}): "
+        if not self.enough:
+            return f"{who}{self.reason}"
+        return (
+            f"{who}AP {_shown(self.average_precision)}, AUC {_shown(self.roc_auc)}, precision at "
+            f"decline {_shown(self.decline_precision)}, lost {self.loss:,.0f}, wrongly declined "
+            f"{self.wrongly_declined:,.0f}; {self.reason[0].lower()}{self.reason[1:]}"
+        )
 
 
 def matured(
@@ -142,19 +190,9 @@ def _metrics(
     }
 
 
-def summary(performances: Sequence[Performance]) -> tuple[str, ...]:
+def summary(found: Sequence[Measured]) -> tuple[str, ...]:
     """One sentence per version and arm."""
-    return tuple(
-        f"Version {one.version} ({one.arm}): "
-        + (
-            f"AP {_shown(one.average_precision)}, AUC {_shown(one.roc_auc)}, precision at decline "
-            f"{_shown(one.decline_precision)}, lost {one.loss:,.0f}, wrongly declined "
-            f"{one.wrongly_declined:,.0f}; {one.reason[0].lower()}{one.reason[1:]}"
-            if one.enough
-            else one.reason
-        )
-        for one in performances
-    )
+    return tuple(one.sentence for one in found)
 
 
 def _shown(value: float | None) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from monitoring.click_through import ClickRules
 from monitoring.declaration import Monitoring
 from monitoring.drift import DriftRules
 from monitoring.judge import JudgeRules
-from monitoring.performance import PerformanceRules
 from monitoring.policy import RetrainRules
 
 _DAY = timedelta(days=1)
@@ -31,12 +31,7 @@ MONITORING = Monitoring(
         changed_decisions=0.05,
         rank_correlation=0.2,
         decline_rate=0.02,
+        click_loss=0.01,
     ),
-    performance=PerformanceRules(
-        amount="n",
-        accepted=("PERSONAL", "SEGMENT", "POPULAR"),
-        declined=("EMPTY",),
-        minimum_known=500,
-        minimum_positives=10,
-    ),
+    performance=ClickRules(minimum_shown=1_000, declined=("EMPTY",)),
 )

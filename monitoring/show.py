@@ -86,6 +86,8 @@ def status(found: dict[str, Any]) -> None:
         if model["drift"]:
             verdict = "drift" if model["drift"]["violated"] else "stable"
             _say(f"  last window until {_minute(model['drift']['until'])}: {verdict}")
+        for one in model["click_through"]:
+            _say(f"  {_join([one['sentence']])}")
     for one in found["waits"]:
         _say(f"waits for a human: {one['what']} of {one['model']}; {one['do']}")
 

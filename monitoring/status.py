@@ -15,6 +15,7 @@ from components.common.notices import read_notices
 from components.common.processes import answers
 from components.common.settings import Settings
 from components.common.stages import Stage
+from monitoring.click_through import click_through
 from monitoring.release import waits_in_shadow
 from monitoring.rollout_state import RolloutState, Standing, read_state
 
@@ -161,7 +162,18 @@ def _model(
         "served": _served(spec.name, state, manifest),
         "drift": {"key": drift[-1].key, **_verdict(drift[-1].body)} if drift else None,
         "retrain": retrains[-1].key if retrains else None,
+        "click_through": _click_through(domain, spec, ledger, now),
     }
+
+
+def _click_through(
+    domain: Domain, spec: ModelSpec, ledger: Ledger, now: datetime
+) -> list[dict[str, Any]]:
+    """What was seen and followed, by version and arm; empty where nothing is shown."""
+    if not ledger.rows("SELECT 1 FROM feedback WHERE domain = ? LIMIT 1", domain.name):
+        return []
+    found = click_through(ledger, domain.name, spec.name, now)
+    return [{**one.as_json(), "sentence": one.sentence} for one in found if one.shown]
 
 
 def _verdict(body: dict[str, Any]) -> dict[str, Any]:

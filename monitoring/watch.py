@@ -14,7 +14,7 @@ from components.common.records import Event
 from components.common.settings import Settings
 from monitoring.declaration import Monitoring, monitoring_of
 from monitoring.drift import DriftRules, DriftVerdict, judged_columns, measure, verdict_of
-from monitoring.performance import Performance, assess, matured
+from monitoring.performance import Measured
 from monitoring.policy import RetrainDecision, WindowVerdict, decide
 from monitoring.reference import reference_of
 from monitoring.reports import keep
@@ -40,7 +40,7 @@ class Watched:
     notes: tuple[str, ...]
     """Why a window was not judged, or nothing could be."""
     decision: RetrainDecision
-    performance: tuple[Performance, ...]
+    performance: tuple[Measured, ...]
     retraining: Retraining | None = None
 
 
@@ -82,7 +82,7 @@ def watch(
     decision = decide(
         [_as_window(event) for event in events], last_retrain(ledger, spec.name), rules.retrain
     )
-    performance = _performance(seen, until)
+    performance = rules.performance.measure(ledger, domain, spec, until)
     retraining = _act(seen, decision, events, run, notice)
     bodies = tuple({"key": event.key, **event.body} for event in events)
     return Watched(spec.name, standing.version, bodies, notes, decision, performance, retraining)
@@ -162,12 +162,6 @@ def _until(event: Event) -> datetime:
 
 def _as_window(event: Event) -> WindowVerdict:
     return WindowVerdict(event.key, _until(event), event.body["violated"], event.body["rows"])
-
-
-def _performance(seen: Watch, until: datetime) -> tuple[Performance, ...]:
-    rules, spec = seen.rules.performance, seen.spec
-    frame = matured(seen.ledger, seen.domain.name, spec.name, spec.label_delay, until, rules.amount)
-    return assess(frame, rules)
 
 
 def _act(

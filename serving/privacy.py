@@ -97,7 +97,7 @@ def _decided(settings: Settings, person: str) -> Iterator[tuple[str, str]]:
     served = served_modules()
     with closing(open_ledger(settings)) as ledger:
         for decision in ledger.decisions("entity_id = ?", person):
-            if decision.domain in served:
+            if hasattr(served.get(decision.domain), "decision_to_row"):
                 table, row = served[decision.domain].decision_to_row(decision)
                 column = TABLES[table].key[0]
                 yield column, row[column]

@@ -155,8 +155,30 @@ LOAN_OUTCOMES = Table(
     references=(("application_id", "loans"),),
 )
 
+FEEDBACK = Table(
+    "feedback",
+    (
+        _id("decision_id", "Decision that something was shown by"),
+        _USER,
+        _id("item_id", "What was shown: a merchant"),
+        Column("kind", "string", "What became of it: impression (it was seen), click"),
+        _WHEN,
+    ),
+    key=("decision_id", "item_id", "kind"),
+    time="event_timestamp",
+)
+
 TABLES = {
     table.name: table
-    for table in (MERCHANTS, USERS, TRANSACTIONS, OUTCOMES, BUREAU, LOANS, LOAN_OUTCOMES)
+    for table in (
+        MERCHANTS,
+        USERS,
+        TRANSACTIONS,
+        OUTCOMES,
+        BUREAU,
+        LOANS,
+        LOAN_OUTCOMES,
+        FEEDBACK,
+    )
 }
 """Every contract table, in an order in which references come first."""

@@ -1,7 +1,8 @@
 """What the ledger has of served decisions and outcomes, staged as contract rows.
 
-Each domain says in `components/<domain>/served.py` which contract row a decision or an outcome is:
-`decision_to_row(decision)` and `outcome_to_row(outcome)` give (table, row).
+Each domain says in `components/<domain>/served.py` which contract row a decision, an outcome or
+feedback is: `decision_to_row(decision)`, `outcome_to_row(outcome)` and `feedback_to_row(feedback)`
+give (table, row). A domain has those of them that there are rows of.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -22,6 +24,7 @@ from components.common.contracts import TABLES, Table
 from components.common.lake import ARROW_TYPES
 from components.common.ledger import Ledger, has_ledger, open_ledger
 from components.common.reading import ROW, append_staged, create_staged
+from components.common.records import Feedback
 from components.common.settings import Settings
 
 LEDGER = "ledger"
@@ -56,8 +59,13 @@ def stage_ledger(connection: duckdb.DuckDBPyConnection, settings: Settings) -> s
 
 def _pages(ledger: Ledger) -> Iterator[list[ContractRow]]:
     for domain, served in served_modules().items():
-        yield from _read(ledger, "decisions", ledger.decisions, domain, served.decision_to_row)
-        yield from outcome_pages(ledger, domain, served)
+        for kind, select, to_row in (
+            ("decisions", ledger.decisions, "decision_to_row"),
+            ("outcomes", ledger.outcomes, "outcome_to_row"),
+            ("feedback", partial(ledger.select, Feedback), "feedback_to_row"),
+        ):
+            if hasattr(served, to_row):
+                yield from _read(ledger, kind, select, domain, getattr(served, to_row))
 
 
 def outcome_pages(ledger: Ledger, domain: str, served: ModuleType) -> Iterator[list[ContractRow]]:
@@ -72,7 +80,7 @@ def _read(
     domain: str,
     to_row: Callable[[Any], ContractRow],
 ) -> Iterator[list[ContractRow]]:
-    last = ledger.rows(f"SELECT coalesce(max(seq), 0) AS last FROM {kind}")[0]["last"]  # noqa: S608 - one of two names
+    last = ledger.rows(f"SELECT coalesce(max(seq), 0) AS last FROM {kind}")[0]["last"]  # noqa: S608 - one of three names
     for low in range(0, last, _PAGE):
         records = select("domain = ? AND seq > ? AND seq <= ?", domain, low, low + _PAGE)
         yield [to_row(record) for record in records]

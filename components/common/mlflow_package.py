@@ -55,12 +55,19 @@ def _add_onnx_flavor(artifact: Path, into: Path, *, run_id: str, model_id: str) 
 
 
 def _signature(artifact: Path) -> ModelSignature | None:
-    """Inputs and score of the sample, as double precision so that wider numbers are accepted."""
+    """Inputs and score of the sample, as double precision so that wider numbers are accepted.
+
+    Scores that are lists, of a graph that ranks, are a tensor [n, m].
+    """
+    import numpy as np
     import pandas as pd
     from mlflow.models import infer_signature
 
     if not (artifact / SAMPLE).is_file():
         return None
     sample = pd.read_parquet(artifact / SAMPLE)
-    names = list(read_inputs(artifact))
-    return infer_signature(sample[names].astype("float64"), sample[["score"]].astype("float64"))
+    inputs = sample[list(read_inputs(artifact))].astype("float64")
+    score = np.stack(sample["score"].map(np.ravel).tolist()).astype("float64")
+    if score.shape[1] == 1:
+        return infer_signature(inputs, pd.DataFrame({"score": score[:, 0]}))
+    return infer_signature(inputs, score)

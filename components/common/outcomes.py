@@ -58,7 +58,9 @@ def import_outcomes(
 def _served(domain: str | None, source: Source) -> tuple[str, ModuleType]:
     from components import find_domain
 
-    found = served_modules()
+    found = having_outcomes = {
+        name: one for name, one in served_modules().items() if hasattr(one, "OUTCOME_TABLE")
+    }
     if domain is not None:
         found = {name: one for name, one in found.items() if name == find_domain(domain).name}
     elif len(found) > 1 and (columns := _columns(source)):
@@ -66,7 +68,7 @@ def _served(domain: str | None, source: Source) -> tuple[str, ModuleType]:
     if len(found) != 1:
         raise bad_input(
             "no_outcomes",
-            f"Say whose outcomes these are: --domain {' or '.join(sorted(served_modules()))}.",
+            f"Say whose outcomes these are: --domain {' or '.join(sorted(having_outcomes))}.",
         )
     return next(iter(found.items()))
 

@@ -1,4 +1,5 @@
-"""What the ledger holds: decisions, shadow scores, outcomes, events of a model's life, erasures.
+"""What the ledger holds: decisions, shadow scores, outcomes, feedback, events of a model's life,
+and erasures.
 
 A kind of record is a dataclass here and a line in `components/common/ledger/tables.py`.
 """
@@ -21,6 +22,10 @@ EventKind = Literal[
     "review",  # a person did something to a case; model: its domain, key: decision id/step number
     "rules",  # a rule set decided for the first time; model: its domain, key: its digest, body: it
 ]
+
+
+FeedbackKind = Literal["impression", "click"]
+"""It was seen; somebody followed it."""
 
 
 class Record:
@@ -102,6 +107,22 @@ class Outcome(Record):
     subject_id: str
     label: bool
     known_at: datetime
+    source: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class Feedback(Record):
+    """What somebody did with one of several things that a decision showed them."""
+
+    domain: str
+    decision_id: str
+    entity_id: str
+    """Whose decision it is: their pseudonym."""
+    item_id: str
+    """What was shown."""
+    kind: FeedbackKind
+    happened_at: datetime
     source: str
     recorded_at: datetime
 

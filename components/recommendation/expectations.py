@@ -7,7 +7,10 @@ customers that were mixed up), not what is new.
 
 from __future__ import annotations
 
-from components.common.contracts import TRANSACTIONS
+from typing import get_args
+
+from components.common.contracts import FEEDBACK, TRANSACTIONS
+from components.common.records import FeedbackKind
 from components.common.suites import Expectation, Suite
 
 _MEAN = "expect_column_mean_to_be_between"
@@ -44,4 +47,23 @@ _INTERACTIONS = Suite(
     ),
 )
 
-SUITES = (_INTERACTIONS,)
+_FEEDBACK = Suite(
+    name=FEEDBACK.name,
+    tables=(FEEDBACK.name,),
+    sample_by="user_id",
+    sql="SELECT kind, user_id FROM sampled",
+    expectations=(
+        Expectation(
+            "expect_column_values_to_be_in_set",
+            {"column": "kind", "value_set": list(get_args(FeedbackKind))},
+            "feedback is an impression or a click",
+        ),
+        Expectation(
+            "expect_column_values_to_match_regex",
+            {"column": "user_id", "regex": r"^[0-9a-f]{32}$"},
+            "every user_id is a pseudonym",
+        ),
+    ),
+)
+
+SUITES = (_INTERACTIONS, _FEEDBACK)

@@ -1,7 +1,8 @@
 """The training frame: who paid at which merchant, split by time, and what was known by then.
 
-A folder of four tables. `frame.parquet` has a row for each (customer, merchant) of each window with
-what was paid there in it; `merchants.parquet` every merchant with its content, the statistics of it
+A folder of three tables. `frame.parquet` has a row for each (customer, merchant) of each window
+with what was paid there in it, or followed on a list, which is a label too and says half as much;
+`merchants.parquet` every merchant with its content, the statistics of it
 from the training window alone; `profiles.parquet` the customers' features as of the beginning of
 the test.
 """
@@ -29,19 +30,27 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+CLICK = 0.5
+"""How much a click on a recommended merchant says, where a payment says one."""
 MERCHANTS, PROFILES = "merchants.parquet", "profiles.parquet"
 
 _PAIRS = f"""
-WITH told AS (
-    SELECT user_id, merchant_id, event_timestamp, amount,
+WITH said AS (
+    SELECT user_id, merchant_id, event_timestamp, amount, 1.0 AS says FROM payments
+    UNION ALL
+    SELECT user_id, merchant_id, event_timestamp, NULL, {CLICK} FROM clicks
+    WHERE merchant_id IN (SELECT merchant_id FROM shops)
+),
+told AS (
+    SELECT user_id, merchant_id, event_timestamp, amount, says,
            CASE WHEN event_timestamp < $train_from THEN NULL
                 WHEN event_timestamp < $calibration_from THEN '{TRAIN}'
                 WHEN event_timestamp < $gap_from THEN '{CALIBRATION}'
                 WHEN event_timestamp >= $test_from AND event_timestamp < $test_until
                 THEN '{TEST}' END AS {SPLIT}
-    FROM payments
+    FROM said
 )
-SELECT user_id, merchant_id, {SPLIT}, count(*)::DOUBLE AS count,
+SELECT user_id, merchant_id, {SPLIT}, sum(says)::DOUBLE AS count,
        min(event_timestamp) AS first, max(event_timestamp) AS last,
        avg(amount) AS amount_mean,
        min(min(event_timestamp)) OVER (PARTITION BY user_id, merchant_id) = min(event_timestamp)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import components
-from components.common.records import Decision
+from components.common.records import Decision, FeedbackKind
 from serving.common.models import Model
-from serving.common.outcome_report import OutcomeReport
+from serving.common.outcome_report import FeedbackReport, OutcomeReport
 from serving.common.review_queue import Reviewed
 
 if TYPE_CHECKING:
@@ -42,6 +42,16 @@ class Carried:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How feedback on the things that decisions show comes back."""
+
+    kinds: Mapping[FeedbackKind, type[FeedbackReport]]
+    """Kind of feedback → the body of `POST /v1/outcomes` that reports it."""
+    items: Callable[[Decision], Collection[str]]
+    """What a decision showed."""
+
+
+@dataclass(frozen=True)
 class DomainService:
     """The endpoints of one domain and the pure functions behind them."""
 
@@ -51,6 +61,8 @@ class DomainService:
     """The body of `POST /v1/outcomes` for this domain; None where no single thing turns out."""
     answer_again: Callable[[Decision, Model | None, Library], bytes]
     """The answer to a recorded decision, by the model that is given and the rules of that time."""
+    shown: Shown | None = None
+    """What can be said of things that were shown; nothing where decisions show none."""
     carried: Carried | None = None
     reviewed: Reviewed | None = None
     """Which decisions wait for a person; none do where it is not given."""

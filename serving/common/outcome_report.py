@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,11 +13,8 @@ from components.common.errors import FinloopError
 from serving.common.parsing import Moment, parse
 
 
-class OutcomeReport(BaseModel, ABC):
-    """What turned out to be true of a decided subject.
-
-    A domain adds the field `kind`, a literal with its own name, and fields of its own.
-    """
+class Report(BaseModel):
+    """What is reported after a decision, whatever it is."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
@@ -27,6 +24,32 @@ class OutcomeReport(BaseModel, ABC):
     source: str = Field(
         min_length=1, max_length=64, description="Who says so", examples=["chargeback"]
     )
+
+
+R = TypeVar("R", bound=Report)
+
+
+class FeedbackReport(Report, ABC):
+    """What became of one of several things that a decision showed.
+
+    A domain adds the field `kind`, a literal with one kind of feedback, and the name of the thing.
+    """
+
+    decision_id: str = Field(
+        min_length=1, max_length=64, description="The decision that showed it, as it was answered"
+    )
+
+    @property
+    @abstractmethod
+    def item_id(self) -> str:
+        """What was shown."""
+
+
+class OutcomeReport(Report, ABC):
+    """What turned out to be true of a decided subject.
+
+    A domain adds the field `kind`, a literal with its own name, and fields of its own.
+    """
 
     @property
     @abstractmethod
@@ -52,9 +75,7 @@ class _Batch(BaseModel):
     outcomes: list[dict[str, Any]] = Field(min_length=1)
 
 
-def read_reports(
-    body: bytes, kinds: Mapping[str, type[OutcomeReport]]
-) -> list[tuple[str, OutcomeReport]]:
+def read_reports(body: bytes, kinds: Mapping[str, type[R]]) -> list[tuple[str, R]]:
     """(kind, report) of a body with one outcome or `{"outcomes": […]}`; `kinds` is kind → type."""
     asked = parse(_Kind, body)
     if asked.outcomes is None:
@@ -63,9 +84,7 @@ def read_reports(
     return [_read_one(json.dumps(one).encode(), one.get("kind"), kinds) for one in listed]
 
 
-def _read_one(
-    body: bytes, kind: object, kinds: Mapping[str, type[OutcomeReport]]
-) -> tuple[str, OutcomeReport]:
+def _read_one(body: bytes, kind: object, kinds: Mapping[str, type[R]]) -> tuple[str, R]:
     if not isinstance(kind, str) or kind not in kinds:
         known = ", ".join(sorted(kinds))
         raise FinloopError(
@@ -74,7 +93,7 @@ def _read_one(
     return kind, parse(kinds[kind], body)
 
 
-def schema(kinds: Mapping[str, type[OutcomeReport]]) -> dict[str, Any]:
+def schema(kinds: Mapping[str, type[Report]]) -> dict[str, Any]:
     """JSON schema of a body that `read_reports` reads."""
     one = [kind.model_json_schema() for kind in kinds.values()]
     listed = {"type": "array", "minItems": 1, "items": {"oneOf": one}}

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from components.common.errors import FinloopError
 from components.common.ledger import Ledger
-from components.common.records import Outcome
+from components.common.records import Feedback, FeedbackKind, Outcome
+from serving.common.domain import DomainService, service_of
 from serving.common.openapi import described
-from serving.common.outcome_report import OutcomeReport, read_reports, schema
+from serving.common.outcome_report import (
+    FeedbackReport,
+    OutcomeReport,
+    Report,
+    read_reports,
+    schema,
+)
 from serving.common.parsing import not_in_future, read_body
 from serving.common.problem import responses, sentence
 from serving.common.runtime import Runtime
@@ -58,7 +65,7 @@ class Accepted(BaseModel):
 def record_routes(runtime: Runtime) -> APIRouter:
     """The endpoints about what was recorded."""
     routes = APIRouter(prefix="/v1", tags=["record"])
-    kinds = {one.name: one.outcome for one in runtime.services if one.outcome is not None}
+    kinds = _kinds(runtime.services)
 
     @routes.get(
         "/decisions/{decision_id}",
@@ -88,6 +95,16 @@ def record_routes(runtime: Runtime) -> APIRouter:
     return routes
 
 
+def _kinds(services: Iterable[DomainService]) -> dict[str, type[Report]]:
+    """Kind → the body that reports it: the outcome of each domain by its name, and feedback."""
+    found: dict[str, type[Report]] = {}
+    for one in services:
+        found |= {one.name: one.outcome} if one.outcome is not None else {}
+        for kind, body in one.shown.kinds.items() if one.shown is not None else ():
+            found[kind] = body
+    return found
+
+
 def _recorded(ledger: Ledger, decision_id: str) -> RecordedDecision:
     decision = ledger.decision(decision_id)
     if decision is None:
@@ -114,16 +131,23 @@ def _recorded(ledger: Ledger, decision_id: str) -> RecordedDecision:
 
 
 def _outcomes(
-    ledger: Ledger, body: bytes, kinds: Mapping[str, type[OutcomeReport]]
-) -> list[Outcome]:
-    """The outcomes of a body, every one of a subject that was decided."""
+    ledger: Ledger, body: bytes, kinds: Mapping[str, type[Report]]
+) -> list[Outcome | Feedback]:
+    """The outcomes of a body, every one of a subject that was decided or of what was shown."""
     reports = read_reports(body, kinds)
     now = datetime.now(UTC)
-    return [_outcome(ledger, kind, report, now) for kind, report in reports]
+    return [_record(ledger, kind, report, now) for kind, report in reports]
+
+
+def _record(ledger: Ledger, kind: str, report: Report, now: datetime) -> Outcome | Feedback:
+    not_in_future("outcome_timestamp", report.outcome_timestamp, now)
+    if isinstance(report, OutcomeReport):
+        return _outcome(ledger, kind, report, now)
+    assert isinstance(report, FeedbackReport)  # noqa: S101 - there are no others
+    return _feedback(ledger, cast("FeedbackKind", kind), report, now)
 
 
 def _outcome(ledger: Ledger, domain: str, report: OutcomeReport, now: datetime) -> Outcome:
-    not_in_future("outcome_timestamp", report.outcome_timestamp, now)
     decided = ledger.rows(
         "SELECT 1 FROM decisions WHERE domain = ? AND subject_id = ?",
         domain,
@@ -140,6 +164,35 @@ def _outcome(ledger: Ledger, domain: str, report: OutcomeReport, now: datetime) 
         subject_id=report.subject_id,
         label=report.label,
         known_at=report.outcome_timestamp.astimezone(UTC),
+        source=report.source,
+        recorded_at=now,
+    )
+
+
+def _feedback(
+    ledger: Ledger, kind: FeedbackKind, report: FeedbackReport, now: datetime
+) -> Feedback:
+    decision = ledger.decision(report.decision_id)
+    shown = service_of(decision.domain).shown if decision is not None else None
+    if decision is None or shown is None:
+        raise FinloopError(
+            "unknown_decision",
+            f"No list was shown by {sentence(report.decision_id)}, so no feedback was taken.",
+            http_status=HTTPStatus.NOT_FOUND,
+        )
+    if report.item_id not in shown.items(decision):
+        raise FinloopError(
+            "not_shown",
+            f"{sentence(report.item_id)} is not on that list, so no feedback was taken.",
+            http_status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        )
+    return Feedback(
+        domain=decision.domain,
+        decision_id=decision.decision_id,
+        entity_id=decision.entity_id,
+        item_id=report.item_id,
+        kind=kind,
+        happened_at=report.outcome_timestamp.astimezone(UTC),
         source=report.source,
         recorded_at=now,
     )

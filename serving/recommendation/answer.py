@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -198,6 +199,11 @@ def answer_again(decision: Decision, model: Model | None, library: Library) -> b
     arm = facts.model.arm if facts.model is not None else "champion"
     facts = replace(facts, model=AnsweredBy.of(arm, model))
     return encode(compose(decision.decision_id, asked, facts, list_by(model, asked, known)))
+
+
+def merchants_of(decision: Decision) -> frozenset[str]:
+    """What a recorded list showed."""
+    return frozenset(item["merchant_id"] for item in json.loads(decision.answer)["items"])
 
 
 def encode(answer: Recommendations) -> bytes:

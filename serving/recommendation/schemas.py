@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from components.common.errors import FinloopError
 from components.common.ledger import canonical_json
 from components.recommendation.ranking import Place
+from serving.common.outcome_report import FeedbackReport
 
 MOST = 100
 """Longest list."""
@@ -99,6 +100,26 @@ class Asked(ListQuery):
     def canonical(self) -> str:
         """Canonical JSON of the request."""
         return canonical_json(self.model_dump(mode="json"))
+
+
+class _OfMerchant(FeedbackReport):
+    merchant_id: str = Field(min_length=1, max_length=128, description="The merchant on the list")
+
+    @property
+    def item_id(self) -> str:
+        return self.merchant_id
+
+
+class Impression(_OfMerchant):
+    """A recommended merchant was seen."""
+
+    kind: Literal["impression"]
+
+
+class Click(_OfMerchant):
+    """A recommended merchant was followed."""
+
+    kind: Literal["click"]
 
 
 class Reason(BaseModel):

@@ -12,13 +12,13 @@ from components.common.errors import FinloopError
 from components.common.identity import pseudonymise
 from components.recommendation import DOMAIN
 from serving.common.decisions import answer_once
-from serving.common.domain import DomainService
+from serving.common.domain import DomainService, Shown
 from serving.common.openapi import queried
 from serving.common.parsing import parse_query
 from serving.common.runtime import Runtime
-from serving.recommendation.answer import answer_again, prepare
+from serving.recommendation.answer import answer_again, merchants_of, prepare
 from serving.recommendation.draft import draft
-from serving.recommendation.schemas import Asked, ListQuery, Recommendations
+from serving.recommendation.schemas import Asked, Click, Impression, ListQuery, Recommendations
 
 _LONGEST_ID = 128
 
@@ -74,6 +74,7 @@ SERVICE = DomainService(
     router=router,
     outcome=None,
     answer_again=answer_again,
+    shown=Shown({"impression": Impression, "click": Click}, merchants_of),
     prepare=prepare,
     passes=frozenset({"PERSONAL", "SEGMENT", "POPULAR"}),
 )

@@ -12,7 +12,16 @@ from types import UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from components.common.ledger.chain import Value
-from components.common.records import Decision, Erasure, Event, Member, Outcome, Record, Shadow
+from components.common.records import (
+    Decision,
+    Erasure,
+    Event,
+    Feedback,
+    Member,
+    Outcome,
+    Record,
+    Shadow,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -192,6 +201,13 @@ TABLES: tuple[LedgerTable[Any], ...] = (
         unique=(("domain", "subject_id", "known_at", "source"),),
         indexes={},
         of_person=_OF_SUBJECT,
+    ),
+    LedgerTable(
+        Feedback,
+        "feedback",
+        unique=(("decision_id", "item_id", "kind"),),
+        indexes={"feedback_by_domain": ("domain", "kind", "happened_at")},
+        of_person="entity_id = ?",
     ),
     LedgerTable(
         Event,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common import lake
-from components.common.contracts import MERCHANTS, TRANSACTIONS, USERS
+from components.common.contracts import FEEDBACK, MERCHANTS, TRANSACTIONS, USERS
 from components.common.lake_views import make_view
 from components.recommendation.features.profiles import RECENT_DAYS
 
@@ -47,16 +47,17 @@ GROUP BY user_id
 def opened(
     root: Path, as_of: datetime | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, datetime]]:
-    """A connection with `payments`, `recent`, `shops` and `people` as of a moment, and the moment.
+    """A connection with `payments`, `recent`, `shops`, `people` and `clicks` as of a moment.
 
-    payments: every payment known by then; recent: those of the last 90 days; shops: every merchant
+    Comes with the moment. payments: every payment known by then; clicks: what was followed on a
+    list by then; recent: those of the last 90 days; shops: every merchant
     with category, name and place; people: everybody with their segment (tens of years of age; 0 is
     unknown). Without a moment it is that of the newest payment. A lake without payments has nobody
     and nothing.
     """
     connection = lake.connect()
     try:
-        for table in (TRANSACTIONS, MERCHANTS, USERS):
+        for table in (TRANSACTIONS, MERCHANTS, USERS, FEEDBACK):
             make_view(connection, root, table)
         moment = as_of or _newest(connection)
         told = {"as_of": moment}
@@ -65,6 +66,12 @@ def opened(
             SELECT user_id, merchant_id, event_timestamp, amount, category, channel,
                    latitude, longitude
             FROM transactions WHERE event_timestamp <= $as_of""",
+            told,
+        )
+        connection.execute(
+            """CREATE TEMP TABLE clicks AS
+            SELECT user_id, item_id AS merchant_id, event_timestamp
+            FROM feedback WHERE kind = 'click' AND event_timestamp <= $as_of""",
             told,
         )
         connection.execute("CREATE TEMP VIEW known_merchants AS SELECT * FROM merchants")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -15,17 +16,20 @@ from starlette.testclient import TestClient
 from components.common import lake
 from components.common.feature_tables import build
 from components.common.identity import pseudonymise
-from components.common.records import Decision
+from components.common.records import Decision, Feedback
 from components.common.sealing import seal
 from components.recommendation import NCF
 from components.recommendation.catalogue import Catalogue
+from components.recommendation.served import feedback_to_row
 from feature_repo.publish import publish
+from monitoring.click_through import click_through
 from serving.common.app import make_app
 from serving.common.domain import services
 from serving.common.library import Library
 from serving.common.manifest import Deployment, Manifest, Release, write_manifest
 from serving.common.replay import replay
 from serving.common.runtime import Runtime
+from serving.privacy import erase_person
 from tests.recommendation_company import Company
 from tests.serving.conftest import KEY, await_true
 
@@ -230,3 +234,65 @@ def test_a_key_is_needed_and_an_endless_id_is_refused(counter: Counter) -> None:
     bare = counter.client.get(f"/v1/recommendations/{USERS[0]}", headers={"X-API-Key": "wrong"})
     assert (bare.status_code, bare.json()["code"]) == (401, "api_key_wrong")
     assert counter.ask("u" * 129).json()["code"] == "wrong_length"
+
+
+def report(kind: str, answer: dict[str, Any], place: int = 0) -> dict[str, Any]:
+    """Feedback on one merchant of a list."""
+    return {
+        "kind": kind,
+        "decision_id": answer["decision_id"],
+        "merchant_id": answer["items"][place]["merchant_id"],
+        "outcome_timestamp": answer["event_timestamp"],
+        "source": "app",
+    }
+
+
+def test_impressions_and_clicks_come_back_once(counter: Counter) -> None:
+    answer = counter.list(USERS[2])
+    seen = [report("impression", answer, place) for place in range(3)]
+    body = {"outcomes": [*seen, report("click", answer, 1)]}
+    first = counter.client.post("/v1/outcomes", json=body)
+    assert first.json() == {"accepted": 4, "known": 0}
+    assert counter.client.post("/v1/outcomes", json=body).json() == {"accepted": 0, "known": 4}
+    found = list(counter.runtime.ledger.select(Feedback, "decision_id = ?", answer["decision_id"]))
+    who = pseudonymise(USERS[2], counter.runtime.pseudonym_key)
+    assert {(one.entity_id, one.domain) for one in found} == {(who, "recommendation")}
+    (click,) = [one for one in found if one.kind == "click"]
+    assert click.item_id == answer["items"][1]["merchant_id"]
+    told = click_through(counter.runtime.ledger, "recommendation", NCF.name, datetime.now(UTC))
+    (mine,) = [one for one in told if one.version == "1"]
+    assert (mine.arm, mine.shown, mine.clicks) == ("champion", 3, 1)
+    assert mine.lists > 1
+    table, row = feedback_to_row(click)
+    assert (table, row["user_id"], row["kind"]) == ("feedback", who, "click")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"decision_id": "none"}, 404, "unknown_decision"),
+        ({"merchant_id": "elsewhere"}, 422, "not_shown"),
+        ({"kind": "stare"}, 422, "unknown_kind"),
+        ({"outcome_timestamp": "2999-01-01T00:00:00Z"}, 422, "timestamp_in_future"),
+        ({"merchant_id": ""}, 422, "wrong_length"),
+        ({"colour": "red"}, 422, "unknown_field"),
+    ],
+)
+def test_feedback_on_nothing_that_was_shown_is_refused(
+    counter: Counter, changes: dict[str, Any], status: int, code: str
+) -> None:
+    body = report("click", counter.list(USERS[3])) | changes
+    answer = counter.client.post("/v1/outcomes", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_an_erased_person_leaves_no_list_and_no_feedback(counter: Counter) -> None:
+    user, settings = USERS[140], counter.runtime.settings
+    answer = counter.list(user)
+    assert counter.client.post("/v1/outcomes", json=report("click", answer)).status_code == 200
+    erased = erase_person(settings, user, "tests", datetime.now(UTC))
+    assert erased.ledger == {"decisions": 1, "feedback": 1}
+    assert erased.online == 1
+    assert counter.runtime.ledger.decision(answer["decision_id"]) is None
+    assert counter.list(user)["decision"] == "POPULAR", "nobody knows them any more"
+    assert seal(counter.company.artifact).digest == counter.release.digest
