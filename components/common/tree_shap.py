@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +20,7 @@ _RARE = 1e-9
 
 @dataclass(frozen=True)
 class TreeShap:
-    """The leaves [l] of an ensemble, each with the features [d, l] that its path asks.
+    """The leaves of an ensemble, each with the features that its path asks.
 
     A leaf of value v is reached by coalition S in the share Π_j (o_j if j ∈ S else z_j) of all
     cases: o_j is 1 where the row passes every question about j on the path, z_j the share of the
@@ -28,14 +31,8 @@ class TreeShap:
     explanations to global understanding with explainable AI for trees", 2020).
     """
 
-    feature: npt.NDArray[np.intp]
-    lowest: Matrix
-    """A value above it passes [d, l]; unused slots pass everything with a share of 1."""
-    highest: Matrix
-    """A value not above it passes [d, l]."""
-    null_passes: npt.NDArray[np.bool_]
-    share: Floats
-    value: Floats
+    blocks: tuple[Block, ...]
+    """The leaves by how many features their paths ask."""
     width: int
     """Features of a row."""
     expected: float
@@ -44,23 +41,60 @@ class TreeShap:
     @classmethod
     def of(cls, trees: Trees, width: int) -> TreeShap:
         """Prepare an ensemble over rows of `width` features."""
-        paths = _paths(trees)
-        depth = max((len(path) for path, _ in paths), default=0)
-        shape = (max(depth, 1), len(paths))
-        feature, share = np.zeros(shape, dtype=np.intp), np.ones(shape)
-        lowest, highest = np.full(shape, -np.inf, np.float32), np.full(shape, np.inf, np.float32)
-        null_passes = np.ones(shape, dtype=np.bool_)
-        for leaf, (path, _) in enumerate(paths):
-            for slot, (name, bounds) in enumerate(path.items()):
-                feature[slot, leaf], share[slot, leaf] = name, max(bounds.share, _RARE)
-                lowest[slot, leaf], highest[slot, leaf] = bounds.lowest, bounds.highest
-                null_passes[slot, leaf] = bounds.null_passes
-        value = trees.value[[leaf for _, leaf in paths]].astype(np.float64)
-        expected = trees.base + float(value @ share.prod(axis=0))
-        return cls(feature, lowest, highest, null_passes, share, value, width, expected)
+        by_depth: dict[int, list[tuple[dict[int, _Bounds], int]]] = {}
+        for path, leaf in _paths(trees):
+            by_depth.setdefault(len(path), []).append((path, leaf))
+        alone = sum(float(trees.value[leaf]) for _, leaf in by_depth.pop(0, []))
+        blocks = tuple(Block.of(trees, found) for _, found in sorted(by_depth.items()))
+        expected = trees.base + alone + sum(block.expected for block in blocks)
+        return cls(blocks, width, expected)
 
     def contributions(self, row: Matrix) -> Floats:
         """What each feature of a row [f] adds to the expected margin [f]; NaN is null."""
+        found = np.zeros(self.width)
+        for block in self.blocks:
+            moved = block.contributions(row)
+            found += np.bincount(block.feature.ravel(), moved.ravel(), minlength=self.width)
+        return found
+
+
+@dataclass(frozen=True)
+class Block:
+    """Leaves [l] whose paths ask d features each [d, l]."""
+
+    feature: npt.NDArray[np.intp]
+    lowest: Matrix
+    """A value above it passes."""
+    highest: Matrix
+    """A value not above it passes."""
+    null_passes: npt.NDArray[np.bool_]
+    share: Floats
+    value: Floats
+
+    @classmethod
+    def of(cls, trees: Trees, paths: Sequence[tuple[dict[int, _Bounds], int]]) -> Block:
+        """The leaves at the ends of these paths, which ask equally many features."""
+
+        def table(take: Callable[[_Bounds], float], kind: type) -> npt.NDArray[Any]:
+            rows = [[take(bounds) for bounds in path.values()] for path, _ in paths]
+            return np.ascontiguousarray(np.array(rows, dtype=kind).T)
+
+        return cls(
+            np.array([list(path) for path, _ in paths], dtype=np.intp).T,
+            table(lambda bounds: bounds.lowest, np.float32),
+            table(lambda bounds: bounds.highest, np.float32),
+            table(lambda bounds: bounds.null_passes, np.bool_),
+            table(lambda bounds: max(bounds.share, _RARE), np.float64),
+            trees.value[[leaf for _, leaf in paths]].astype(np.float64),
+        )
+
+    @property
+    def expected(self) -> float:
+        """What these leaves add on average."""
+        return float(self.value @ self.share.prod(axis=0))
+
+    def contributions(self, row: Matrix) -> Floats:
+        """What each feature of each path adds [d, l] for a row [f]."""
         asked = row[self.feature]
         passes = (asked > self.lowest) & (asked <= self.highest)
         passes |= np.isneginf(asked) & np.isneginf(self.lowest)
@@ -69,9 +103,7 @@ class TreeShap:
         for node, weight in zip(*_legendre(len(self.share)), strict=True):
             terms = self.share * (1 - node) + passes * node
             among += weight * np.multiply.reduce(terms) / terms
-        moved = self.value * (passes - self.share) * among
-        found = np.bincount(self.feature.ravel(), moved.ravel(), minlength=self.width)
-        return found.astype(np.float64)
+        return self.value * (passes - self.share) * among
 
 
 @dataclass
@@ -112,6 +144,7 @@ def _paths(trees: Trees) -> list[tuple[dict[int, _Bounds], int]]:
     return found
 
 
+@cache
 def _legendre(depth: int) -> tuple[Floats, Floats]:
     """Nodes and weights on [0, 1] that integrate the polynomials of degree `depth` − 1 exactly."""
     nodes, weights = np.polynomial.legendre.leggauss((depth + 1) // 2)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Signs = tuple[int, ...]
 """For each column: more of it never lowers the risk (+1), never raises it (−1), or either (0)."""
-DRAWN = 8000
+DRAWN = 6000
 """Most rows that one tree of a forest is grown on; more are slower and hardly better."""
 FEW = 5000
 """Training rows below which models are kept small and their accidents averaged out."""
@@ -68,7 +68,7 @@ class Scorecard(_Config):
 
     @classmethod
     def usual(cls, rows: int) -> Self:
-        return cls._of(rows, l2=10.0, penalty=1.0, pairs=40 if rows >= FEW else 0)
+        return cls._of(rows, l2=10.0, penalty=0.3 if rows < FEW else 1.0, pairs=40)
 
     @classmethod
     def suggested(cls, trial: optuna.Trial, rows: int) -> Self:
@@ -86,7 +86,9 @@ class Scorecard(_Config):
             penalty=penalty, fine=20 if small else 40, least_share=0.04 if small else 0.02
         )
         draws = 8 if small else 4
-        return cls(card=ScorecardConfig(binning=binning, l2=l2, pairs=pairs, draws=draws))
+        card = ScorecardConfig(binning=binning, l2=l2, pairs=pairs, draws=draws)
+        coarse = {"pair_bins": 3, "pair_prior": 20.0} if small else {}
+        return cls(card=card.model_copy(update=coarse))
 
     def fit(self, rows: Matrix, bad: Floats, signs: Signs, seed: int) -> Trees:
         return fit_scorecard(rows, bad, self.card, signs, seed).trees()
@@ -110,7 +112,7 @@ class RandomForest(_Config):
     @classmethod
     def usual(cls, rows: int) -> Self:
         return (
-            cls(trees=150, leaves=400, least_rows=2, columns=0.12)
+            cls(trees=150, leaves=400, least_rows=3, columns=0.15)
             if rows < FEW
             else cls(least_rows=20)
         )
