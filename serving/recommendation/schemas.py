@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -11,6 +11,7 @@ from components.common.errors import FinloopError
 from components.common.ledger import canonical_json
 from components.recommendation.ranking import Place
 from serving.common.outcome_report import FeedbackReport
+from serving.common.parsing import Moment, not_in_future
 
 MOST = 100
 """Longest list."""
@@ -53,8 +54,8 @@ _ANSWER = {
 }
 
 
-class ListQuery(BaseModel):
-    """What a list is to be like: the parameters of the address."""
+class ListWish(BaseModel):
+    """What a list is to be like."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -91,7 +92,26 @@ class ListQuery(BaseModel):
         return Place(*given, self.radius_km or RADIUS_KM)  # type: ignore[arg-type]
 
 
-class Asked(ListQuery):
+class ListQuery(ListWish):
+    """The parameters of the address."""
+
+    at: Moment | None = Field(
+        None, description="For which moment, with a time zone; now unless told, never later"
+    )
+
+    def as_asked(self, user_id: str, now: datetime) -> Asked:
+        """The request of a customer (a pseudonym).
+
+        Raises `FinloopError` (422) where `at` lies in the future or half a place was given.
+        """
+        self.require_whole_place()
+        moment = self.at or now
+        not_in_future("at", moment, now)
+        wish = self.model_dump(exclude={"at"})
+        return Asked(user_id=user_id, event_timestamp=moment.astimezone(UTC), **wish)
+
+
+class Asked(ListWish):
     """A request for a list as it is answered and kept: the customer has a pseudonym."""
 
     user_id: str

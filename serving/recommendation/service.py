@@ -18,7 +18,7 @@ from serving.common.parsing import parse_query
 from serving.common.runtime import Runtime
 from serving.recommendation.answer import answer_again, merchants_of, prepare
 from serving.recommendation.draft import draft
-from serving.recommendation.schemas import Asked, Click, Impression, ListQuery, Recommendations
+from serving.recommendation.schemas import Click, Impression, ListQuery, Recommendations
 
 _LONGEST_ID = 128
 
@@ -50,12 +50,7 @@ def router(runtime: Runtime) -> APIRouter:
                 http_status=422,
             )
         query = parse_query(ListQuery, request.query_params)
-        query.require_whole_place()
-        asked = Asked(
-            user_id=pseudonymise(user_id, runtime.pseudonym_key),
-            event_timestamp=datetime.now(UTC),
-            **query.model_dump(),
-        )
+        asked = query.as_asked(pseudonymise(user_id, runtime.pseudonym_key), datetime.now(UTC))
         name = uuid4().hex
         answer = await answer_once(
             runtime,

@@ -296,3 +296,18 @@ def test_an_erased_person_leaves_no_list_and_no_feedback(counter: Counter) -> No
     assert counter.runtime.ledger.decision(answer["decision_id"]) is None
     assert counter.list(user)["decision"] == "POPULAR", "nobody knows them any more"
     assert seal(counter.company.artifact).digest == counter.release.digest
+
+
+def test_a_moment_of_the_past_is_answered_as_of_then(counter: Counter) -> None:
+    known = counter.company.payments["event_timestamp"].max()
+    assert counter.list()["degraded"], "the company's payments are old by now"
+    assert counter.list(at=known.isoformat())["degraded"] == []
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [("2999-01-01T00:00:00Z", "timestamp_in_future"), ("yesterday", "wrong_type")],
+)
+def test_a_moment_that_cannot_be_is_refused(counter: Counter, at: str, code: str) -> None:
+    answer = counter.ask(at=at)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
