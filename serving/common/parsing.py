@@ -29,6 +29,7 @@ _CODES = {
     "string_too_short": (422, "wrong_length"),
     "string_too_long": (422, "wrong_length"),
     "too_short": (422, "wrong_length"),
+    "greater_than": (422, "out_of_range"),
     "greater_than_equal": (422, "out_of_range"),
     "less_than_equal": (422, "out_of_range"),
     "less_than": (422, "out_of_range"),
