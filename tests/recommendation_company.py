@@ -21,7 +21,10 @@ from components.recommendation.interactions import write_frame
 from components.recommendation.training import train_candidate
 from demo.world import WorldConfig, simulate, write
 
-CONFIG = '{"factors": 8, "iterations": 5}'
+CONFIG = (
+    '{"factors": 8, "layers": [16, 8], "negatives": 8, "group": 8, "batch": 256, "epochs": 10, '
+    '"learning_rate": 0.01}'
+)
 
 
 @dataclass(frozen=True)

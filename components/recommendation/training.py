@@ -19,13 +19,14 @@ from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN
 from components.common.verdict import Verdict
 from components.recommendation import NCF
 from components.recommendation.catalogue import INPUTS, Catalogue, write_merchants
-from components.recommendation.factors import Factors, FactorsConfig
 from components.recommendation.features import USER_PROFILE
 from components.recommendation.interactions import (
     read_merchants,
     read_profiles,
     write_frame,
 )
+from components.recommendation.learning import fit_network, history_of_inputs
+from components.recommendation.ncf import Ncf, NcfConfig
 from components.recommendation.neighbours import customers, item_knn, neighbours_of
 from components.recommendation.people import People, people_of, weights_matrix
 from components.recommendation.quality import AT, beyond_accuracy, mean_of, over, per_user, ranks_of
@@ -45,12 +46,12 @@ Floats = npt.NDArray[np.float64]
 def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[str, Metric]]:
     """Fill the artifact folder `out` from a frame; what the gates say, and the metrics.
 
-    config: `FactorsConfig` as JSON.
+    config: `NcfConfig` as JSON.
     """
-    told, chosen = Told(frame), FactorsConfig.model_validate_json(config)
+    told, chosen = Told(frame), NcfConfig.model_validate_json(config)
     before = told.people(CALIBRATION, TRAIN)
     paid = weights_matrix(told.rows, told.catalogue, told.bound("calibration_from"), TRAIN)
-    model = Factors.fit(chosen, paid, before.inputs, before.new)
+    model = fit_network(chosen, told.rows, told.content, told.catalogue, before)
     model.export(out)
     write_merchants(out, told.content, neighbours_of(paid))
     return _judge(told, out, model, chosen)
@@ -98,13 +99,13 @@ class Told:
 
 
 def _judge(
-    told: Told, out: Path, model: Factors, config: FactorsConfig
+    told: Told, out: Path, model: Ncf, config: NcfConfig
 ) -> tuple[Verdict, dict[str, Metric]]:
     """Measure the exported artifact and add its evidence."""
     test, scorer = told.people(TEST, TRAIN, CALIBRATION), Scorer.load(out)
     scores = scorer.score(test.inputs.astype(np.float32))
     metrics = _metrics(told, test, scores)
-    expected = model.probability(test.inputs)
+    expected = model.probability(history_of_inputs(test.inputs))
     metrics["artifact_max_difference"] = artifact_difference(expected, scores)
     verdict = judge_gates(metrics, NCF.gates)
     counts = {

@@ -72,7 +72,7 @@ def test_an_artifact_is_no_better_than_itself_and_better_than_one_that_knows_les
 ) -> None:
     same = compare_artifacts(shops.artifact, shops.artifact, shops.frame)
     assert {metric.value for metric in same.values()} == {0.0}
-    train_candidate(shops.frame, tmp_path, '{"factors": 2, "iterations": 1}')
+    train_candidate(shops.frame, tmp_path, '{"factors": 2, "layers": [2], "epochs": 1}')
     other = compare_artifacts(shops.artifact, tmp_path, shops.frame)
     assert other["ndcg_at_10"].value != 0.0
 
