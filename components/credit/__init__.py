@@ -21,8 +21,8 @@ from components.common.domain import Domain, Gate, ModelSpec
 LABEL = "defaulted"
 """Column of what turned out."""
 
-FOUR_FIFTHS = Gate("four_fifths_ratio", at_least=0.8)
-"""Least ratio of the selection rates of two protected groups, where any two can be compared."""
+FOUR_FIFTHS = Gate("four_fifths_violations", at_most=0)
+"""Protected groups that break the four-fifths rule beyond chance, where any can be compared."""
 
 SCORING = ModelSpec(
     "credit-scoring",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from math import nan
+from math import nan, sqrt
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ FOUR_FIFTHS = 0.8
 """Least ratio of two groups' selection rates: Uniform Guidelines on Employee Selection, § 4 D."""
 LEAST_ROWS = 30
 """Rows of a group below which its rates are told but not held against the model."""
+ALPHA = 0.01
+"""Chance that a fair model is held to be unfair to some group of an attribute."""
 TITLE = "Fairness"
 RATIO, DIFFERENCE = "four_fifths_ratio", "equal_opportunity_difference"
 _HEAD = ("group", "rows", "selection rate", "good ones selected", "share of bad ones")
@@ -46,18 +49,19 @@ class Attribute:
     @property
     def four_fifths_ratio(self) -> float:
         """Smallest selection rate over the largest; NaN with fewer than two groups."""
-        rates = [group.selection_rate for group in self._counted]
+        rates = [group.selection_rate for group in self.counted]
         return min(rates) / max(rates) if len(rates) > 1 and max(rates) > 0 else nan
 
     @property
     def equal_opportunity_difference(self) -> float:
         """Largest less smallest share of good applicants approved; NaN with fewer than two."""
-        rates = [group.true_positive_rate for group in self._counted]
+        rates = [group.true_positive_rate for group in self.counted]
         known = [rate for rate in rates if not np.isnan(rate)]
         return max(known) - min(known) if len(known) > 1 else nan
 
     @property
-    def _counted(self) -> list[Group]:
+    def counted(self) -> list[Group]:
+        """Groups that are large enough to be compared."""
         return [group for group in self.groups if group.rows >= LEAST_ROWS]
 
 
@@ -102,6 +106,38 @@ def fairness_metrics(attributes: tuple[Attribute, ...]) -> dict[str, Metric]:
         if values:
             known[metric] = worst(values)
     return {name: Metric(value, value, value) for name, value in known.items()}
+
+
+def disadvantaged(attributes: tuple[Attribute, ...], alpha: float = ALPHA) -> list[str]:
+    """Groups whose selection rate is below four fifths of the best one's, and not by chance.
+
+    `attribute: group` of each. A pooled two-proportion z-test at `alpha` over all pairs of an
+    attribute (Bonferroni): of few rows every rule on a ratio is broken by luck, and the Guidelines
+    (§ 4 D) do not count a difference that is not statistically significant.
+    """
+    return [f"{one.name}: {group.name}" for one in attributes for group in _worse(one, alpha)]
+
+
+def _worse(one: Attribute, alpha: float) -> list[Group]:
+    counted = one.counted
+    if len(counted) < 2:
+        return []
+    best = max(counted, key=lambda group: group.selection_rate)
+    pairs = len(counted) * (len(counted) - 1) / 2
+    least = NormalDist().inv_cdf(1 - alpha / (2 * pairs))
+    return [
+        group
+        for group in counted
+        if group.selection_rate < FOUR_FIFTHS * best.selection_rate and _apart(best, group) > least
+    ]
+
+
+def _apart(best: Group, other: Group) -> float:
+    """Standard errors between two selection rates."""
+    rows = best.rows + other.rows
+    pooled = (best.selection_rate * best.rows + other.selection_rate * other.rows) / rows
+    error = sqrt(pooled * (1 - pooled) * (1 / best.rows + 1 / other.rows))
+    return (best.selection_rate - other.selection_rate) / error if error else 0.0
 
 
 def fairness_section(attributes: tuple[Attribute, ...]) -> Section:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from components.common.domain import ModelSpec
 from components.common.errors import refused
 from components.common.evaluation import Metric, Scored, scored
 from components.common.evidence import count_splits
@@ -24,7 +25,14 @@ from components.credit import FOUR_FIFTHS, LABEL, SCORING
 from components.credit.choosing import ChoosingConfig, Chosen, choose
 from components.credit.columns import ColumnsConfig
 from components.credit.decision import Policy
-from components.credit.fairness import fairness, fairness_metrics, fairness_section
+from components.credit.fairness import (
+    RATIO,
+    Attribute,
+    disadvantaged,
+    fairness,
+    fairness_metrics,
+    fairness_section,
+)
 from components.credit.features import AGE, MODEL_INPUT, PROTECTED
 from components.credit.tuning import TuningConfig
 
@@ -40,7 +48,7 @@ REJECTED = (
 )
 """How declined applicants are treated, for the card."""
 
-UNFAIR = (
+UNKNOWN_GROUPS = (
     "Nobody has looked at whether it is fair: the test rows hold no two groups that are known and "
     "large enough to be compared, so that no gate could judge it."
 )
@@ -123,19 +131,15 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     chosen.fitted.export(out)
     wanted.write(out)
     made = _made(chosen, wanted, rows.widened((), TEST))
-    spec = SCORING
-    if FOUR_FIFTHS.metric not in made.metrics:
-        gates = tuple(gate for gate in SCORING.gates if gate is not FOUR_FIFTHS)
-        spec = replace(SCORING, gates=gates)
-    return judge_artifact(spec, LABELLED.key, rows, out, made, measure, slices)
+    return judge_artifact(judged_by(made.metrics), LABELLED.key, rows, out, made, measure, slices)
 
 
 def _made(chosen: Chosen, wanted: ScoringConfig, test: pd.DataFrame) -> Made:
     """What the model says of itself: its kind, whom it was compared with, and how fair it is."""
     expected = chosen.predict_proba(test)
     groups = fairness(test[LABEL], expected < wanted.approve_below, protected_groups(test))
-    measured = fairness_metrics(groups)
-    unmeasured = () if FOUR_FIFTHS.metric in measured else (UNFAIR,)
+    measured = measured_fairness(groups)
+    unmeasured = () if FOUR_FIFTHS.metric in measured else (UNKNOWN_GROUPS,)
     return Made(
         {**wanted.model_dump(), "kind": chosen.kind},
         expected,
@@ -144,6 +148,26 @@ def _made(chosen: Chosen, wanted: ScoringConfig, test: pd.DataFrame) -> Made:
         sections=(_compared(chosen), fairness_section(groups)),
         limits=(REJECTED, *unmeasured),
     )
+
+
+def measured_fairness(groups: tuple[Attribute, ...]) -> dict[str, Metric]:
+    """Ratios and differences, and how many groups break the four-fifths rule beyond chance.
+
+    That number is missing where no two groups can be compared.
+    """
+    measured = fairness_metrics(groups)
+    if RATIO not in measured:
+        return measured
+    count = float(len(disadvantaged(groups)))
+    return {**measured, FOUR_FIFTHS.metric: Metric(count, count, count)}
+
+
+def judged_by(measured: Mapping[str, Metric]) -> ModelSpec:
+    """The model with the gates that can judge it: fairness is none where nobody could measure it,
+    and its card says so."""
+    if FOUR_FIFTHS.metric in measured:
+        return SCORING
+    return replace(SCORING, gates=tuple(gate for gate in SCORING.gates if gate != FOUR_FIFTHS))
 
 
 def _compared(chosen: Chosen) -> Section:

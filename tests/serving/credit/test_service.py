@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.common.identity import pseudonymise
@@ -16,6 +18,7 @@ from components.credit.features import MODEL_INPUT
 from components.credit.points import grade, points
 from serving.common.library import Library
 from serving.common.manifest import Deployment, Release
+from serving.common.models import Loaded
 from serving.common.replay import replay
 from tests.serving.credit.conftest import CreditDesk, application
 
@@ -93,6 +96,63 @@ def test_without_a_model_a_person_looks_at_it(credit_desk: CreditDesk) -> None:
     assert (answer["decision"], answer["score"], answer["grade"]) == ("REVIEW", None, None)
     assert answer["degraded"][-1] == "model_missing"
     assert answer["reasons"][0]["code"] == "NO_MODEL"
+
+
+def test_a_loan_that_is_not_granted_is_explained(credit_desk: CreditDesk) -> None:
+    know(credit_desk, debt_to_income=1.6, existing_loans=4.0)
+    answer = credit_desk.score(loan_amount=2 * INCOME).json()
+    assert answer["decision"] in ("REVIEW", "DECLINE")
+    codes = [one["code"] for one in answer["risk_factors"]]
+    assert "DEBT_TO_INCOME" in codes
+    assert [one["code"] for one in answer["reasons"]] == codes
+    assert all(one["log_odds"] > 0 and one["text_ko"] for one in answer["risk_factors"])
+
+
+def test_what_would_help_does(credit_desk: CreditDesk) -> None:
+    """Who does what the answer says gets the score that it names."""
+    asked_for = {
+        debt: credit_desk.score(application_id=f"asks-{debt}", loan_amount=INCOME / 2).json()
+        for debt in np.linspace(0.05, 1.5, 30).tolist()
+        if know(credit_desk, debt_to_income=debt) is None
+    }
+    helped = {debt: one for debt, one in asked_for.items() if one["what_would_help"]}
+    debt, answer = next(iter(helped.items()))
+    helps = answer["what_would_help"]
+    assert answer["decision"] != "APPROVE"
+    assert helps["score"] > answer["score"]
+    changed = {name: value for name, value in helps["changes"].items() if name != "term_months"}
+    asked = {"loan_amount": changed.pop("loan_amount", INCOME / 2)}
+    if "term_months" in helps["changes"]:
+        asked["term_months"] = int(helps["changes"]["term_months"])
+    know(credit_desk, **{"debt_to_income": debt, **changed})
+    after = credit_desk.score(application_id="follows", **asked).json()
+    assert after["decision"] == "APPROVE"
+    assert after["probability"] == pytest.approx(helps["probability"], abs=1e-6)
+
+
+def test_a_granted_loan_has_risk_factors_and_no_reasons(credit_desk: CreditDesk) -> None:
+    know(credit_desk, debt_to_income=0.0, existing_loans=0.0, bureau_score=900.0)
+    answer = credit_desk.score(loan_amount=INCOME / 20).json()
+    assert (answer["decision"], answer["reasons"]) == ("APPROVE", [])
+    assert answer["what_would_help"] is None
+
+
+def test_an_explanation_that_cannot_be_given_costs_no_score(
+    credit_desk: CreditDesk, credit_releases: dict[str, Release]
+) -> None:
+    """The trees are only read to explain; the graph goes on without them."""
+    fleet = credit_desk.runtime.models.fleet(SCORING.name)
+    assert fleet.champion is not None
+    bare = credit_desk.runtime.settings.home / "bare"
+    bare.mkdir()
+    for name in ("policy.json", "inputs.json"):
+        (bare / name).write_bytes((fleet.champion.directory / name).read_bytes())
+    elsewhere = replace(fleet.champion.release, path=str(bare))
+    moved = replace(fleet, champion=replace(fleet.champion, release=elsewhere))
+    credit_desk.runtime.models.current = Loaded(9, {SCORING.name: moved})
+    answer = credit_desk.score().json()
+    assert answer["score"] is not None
+    assert (answer["risk_factors"], answer["degraded"][-1]) == ([], "reasons_unavailable")
 
 
 def test_a_challenger_in_shadow_scores_beside(
