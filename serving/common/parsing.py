@@ -31,7 +31,6 @@ _CODES = {
     "too_short": (422, "wrong_length"),
     "greater_than": (422, "out_of_range"),
     "greater_than_equal": (422, "out_of_range"),
-    "greater_than": (422, "out_of_range"),
     "less_than_equal": (422, "out_of_range"),
     "less_than": (422, "out_of_range"),
     "timezone_aware": (422, "timestamp_without_zone"),
