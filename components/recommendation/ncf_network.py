@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _CLASH = -1e9
 """Log-odds of a drawn merchant that the customer did choose: it says nothing."""
 _TINY = 1e-6
-PAST = 0.1
 _TABLES = ("user_product", "user_deep", "item_product", "item_deep", "item_history")
 Weights = dict[str, Float32]
 
@@ -283,7 +282,9 @@ def _first(config: NcfConfig, pairs: Pairs, content: int, start: Start | None) -
         users, items = factorise(pairs, d, start.alpha, start.ridge, config.seed)
         root = np.sqrt(start.scale)
         weights |= {"user_product": users * root, "item_product": items * root}
-        weights |= {"fame": np.float32(start.fame), "to_product": weights["to_product"] * PAST}
+        silent = ("to_product", "deep_out")  # so that it begins at the factorisation itself
+        weights |= {"fame": np.float32(start.fame)}
+        weights |= {name: np.zeros_like(weights[name]) for name in silent}
     if content:
         for name in ("item_product", "item_deep", "item_history"):
             weights[f"content_{name}"] = normal(content, d)

@@ -33,7 +33,10 @@ class Start:
 
 
 def find_start(pairs: Pairs, factors: int, held_out: HeldOut, seed: int) -> Start:
-    """The start that ranks held-out pairs best, in the scale in which it is likeliest."""
+    """The start that ranks held-out pairs best, in the scale in which it is likeliest.
+
+    What is famous counts beside it only where that ranks them better still.
+    """
     from components.recommendation.ncf_network import fame
 
     users = held_out.users
@@ -42,12 +45,15 @@ def find_start(pairs: Pairs, factors: int, held_out: HeldOut, seed: int) -> Star
     for alpha, ridge in GRID:
         of_users, of_items = factorise(pairs, factors, alpha, ridge, seed)
         scores = np.matmul(of_items[held_out.items], of_users[users][:, :, None])[..., 0]
-        gain = float(ndcg(ranks(scores)).mean())
+        gain = _gain(scores)
         if gain > best:
             best, found = gain, (alpha, ridge, scores)
     assert found is not None  # noqa: S101 - the grid is not empty
     alpha, ridge, scores = found
-    return Start(alpha, ridge, *_likeliest(scores, famous))
+    scale, fame_too = _likeliest(scores, famous)
+    if _gain(scale * scores + fame_too * famous) > best:
+        return Start(alpha, ridge, scale, fame_too)
+    return Start(alpha, ridge, scale, 0.0)
 
 
 def factorise(
@@ -63,6 +69,10 @@ def factorise(
     with threadpool_limits(1, "blas"):  # what `implicit` asks for: its threads are its own
         model.fit(pairs.matrix(), show_progress=False)
     return np.asarray(model.user_factors), np.asarray(model.item_factors)
+
+
+def _gain(scores: Floats) -> float:
+    return float(ndcg(ranks(scores)).mean())
 
 
 def _likeliest(scores: Floats, famous: Floats) -> tuple[float, float]:
