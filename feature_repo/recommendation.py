@@ -10,6 +10,8 @@ from components.recommendation import NCF
 from components.recommendation.features import TABLES
 from components.recommendation.features.states import (
     HISTORY_COLUMNS,
+    LIST_COLUMNS,
+    LISTS,
     POPULAR_COLUMNS,
     SEGMENT,
     SEGMENT_POPULAR,
@@ -27,6 +29,9 @@ def views(folder: Path) -> list[FeatureView]:
         ),
         state_view(
             SEGMENT_POPULAR, SEGMENT, POPULAR_COLUMNS, folder, "Where most of a segment pays"
+        ),
+        state_view(
+            LISTS, "user_id", LIST_COLUMNS, folder, "What a champion recommended", by_service=True
         ),
     ]
 

@@ -59,3 +59,14 @@ def training_frame(
     with reported():
         days = (train_days, calibration_days, test_days)
         write_frame(load_settings(), model, cut_off, days, data_digest, Path(frame.path))
+
+
+@step
+def list_everybody() -> int:
+    """What the champion recommends to every customer, into the online store; how many customers."""
+    from components.common.settings import load_settings
+    from components.common.step_report import reported
+    from feature_repo.recommendation_lists import list_everybody as make
+
+    with reported():
+        return make(load_settings())

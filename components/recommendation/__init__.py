@@ -3,8 +3,12 @@
 The map: `features/` what is known of customers, merchants and segments as of a moment,
 `expectations.py` what the tables must look like, `interactions.py` the training frame (who paid at
 which merchant, split by time), `catalogue.py` the artifact as it is served: merchants, how a
-history becomes the inputs of the graph, and a probability for each merchant; `training.py` from a
-frame to a judged candidate, `served.py` what the ledger says as rows of contract tables.
+history becomes the inputs of the graph; `ncf.py` the network (`ncf_network.py` in TensorFlow,
+`ncf_graph.py` as ONNX, `pairs.py` what it learns from, `pretraining.py` where it may begin),
+`learning.py` the network from a frame, `people.py` customers of a window, `quality.py` and
+`neighbours.py` how good lists are and what they have to beat, `training.py` from a frame to a
+judged candidate; `ranking.py` from probabilities to a list, `served.py` what the ledger says as
+rows of contract tables; `leave_one_out.py` and `baselines.py` are for the benchmark.
 """
 
 from __future__ import annotations

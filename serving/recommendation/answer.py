@@ -21,7 +21,13 @@ from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import DIGITS, ScoreError
 from serving.recommendation.features import Known
-from serving.recommendation.reasons import also_paid, near_you, popular_here, popular_with
+from serving.recommendation.reasons import (
+    YOUR_TASTE,
+    also_paid,
+    near_you,
+    popular_here,
+    popular_with,
+)
 from serving.recommendation.schemas import Answerer, Asked, Item, Kind, Reason, Recommendations
 
 if TYPE_CHECKING:
@@ -87,26 +93,34 @@ def list_by(model: Model, asked: Asked, known: Known) -> Listed:
 
 
 def list_without(asked: Asked, known: Known) -> Listed:
-    """What can be shown without any model: what is popular, as long as nothing has to be known of
-    merchants."""
+    """What can be shown without any model: the list of the last batch, or what is popular.
+
+    Nothing, where something of merchants would have to be known.
+    """
     if asked.category is not None or asked.near(known.usual) is not None:
         return Listed("EMPTY", ())
     used = set() if asked.include_used else set(known.history.merchants)
-    shown = [one for one in known.popular if one not in used][: asked.n]
+    if known.stored:
+        shown = [pair for pair in known.stored if pair[0] not in used][: asked.n]
+        items = tuple(_bare(one, [YOUR_TASTE], chance) for one, chance in shown)
+        return Listed("STORED" if items else "EMPTY", items)
     kind: Kind = "POPULAR" if known.segment in (EVERYBODY, None) else "SEGMENT"
+    popular = [one for one in known.popular if one not in used][: asked.n]
     reason = popular_with(known.segment)
-    items = tuple(
-        Item(
-            merchant_id=one,
-            name=None,
-            category=None,
-            distance_km=None,
-            probability=None,
-            reasons=[reason],
-        )
-        for one in shown
-    )
+    items = tuple(_bare(one, [reason], None) for one in popular)
     return Listed(kind if items else "EMPTY", items)
+
+
+def _bare(merchant_id: str, reasons: list[Reason], probability: float | None) -> Item:
+    """A merchant of whom nothing else is known here."""
+    return Item(
+        merchant_id=merchant_id,
+        name=None,
+        category=None,
+        distance_km=None,
+        probability=None if probability is None else round(probability, DIGITS),
+        reasons=reasons,
+    )
 
 
 def _probabilities(model: Model, catalogue: Catalogue, asked: Asked, known: Known) -> Floats:

@@ -23,7 +23,7 @@ from serving.recommendation.answer import (
     list_by,
     list_without,
 )
-from serving.recommendation.features import Known, gather
+from serving.recommendation.features import Known, gather, recall
 from serving.recommendation.schemas import Asked
 
 SHARED = 0.2
@@ -41,6 +41,8 @@ def draft(runtime: Runtime, decision_id: str, asked: Asked, started: float) -> D
     fleet = runtime.models.fleet(NCF.name)
     known = gathered.known
     answers = ask(fleet, asked.user_id, lambda by: list_by(by, asked, known), runtime.budget)
+    if answers.answer is None:
+        known = recall(runtime.online, known, asked.user_id, asked.event_timestamp)
     listed = answers.answer or list_without(asked, known)
     facts = Facts(
         known.profile,

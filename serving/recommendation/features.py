@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -12,6 +12,7 @@ from components.recommendation.catalogue import History
 from components.recommendation.features import USER_DAILY, USER_PROFILE
 from components.recommendation.features.states import (
     EVERYBODY,
+    LISTS,
     SEGMENT,
     SEGMENT_POPULAR,
     USER_HISTORY,
@@ -33,6 +34,8 @@ class Known:
     """Merchants that are popular in the segment; looked up only without a history."""
     segment: str | None = None
     """The segment that `popular` is of."""
+    stored: tuple[tuple[str, float], ...] = ()
+    """The list of the last batch, with probabilities; looked up only without a model."""
 
     @property
     def usual(self) -> tuple[float, float] | None:
@@ -46,13 +49,16 @@ class Known:
             "history": asdict(self.history),
             "popular": list(self.popular),
             "segment": self.segment,
+            **({"stored": [list(pair) for pair in self.stored]} if self.stored else {}),
         }
 
     @classmethod
     def of(cls, profile: dict[str, float | None], kept: Mapping[str, Any]) -> Known:
         """What `as_json` gave, again."""
         popular = tuple(kept.get("popular", ()))
-        return cls(profile, History.of(kept.get("history", {})), popular, kept.get("segment"))
+        stored = tuple((name, chance) for name, chance in kept.get("stored", ()))
+        history = History.of(kept.get("history", {}))
+        return cls(profile, history, popular, kept.get("segment"), stored)
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,13 @@ def gather(online: OnlineFeatures, user: str, now: datetime) -> Gathered:
         known = Known(profile, known.history, tuple(found), segment)
     ages = {name: row.age_seconds for name, row in sorted(rows.items())}
     return Gathered(known, ages, tuple(_troubles(rows)))
+
+
+def recall(online: OnlineFeatures, known: Known, user: str, now: datetime) -> Known:
+    """The same with the customer's list of the last batch, where there is one."""
+    values = online.read([LISTS], {"user_id": user}, now)[LISTS].values
+    pairs = zip(values.get("merchants") or (), values.get("probabilities") or (), strict=True)
+    return replace(known, stored=tuple(pairs))
 
 
 def _segment(profile: Mapping[str, float | None]) -> str:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from components.recommendation.features.states import EVERYBODY
 from serving.recommendation.schemas import Reason
 
+YOUR_TASTE = Reason(
+    code="YOUR_TASTE",
+    text_en="It fits what you paid for lately.",
+    text_ko="최근 결제 성향에 맞는 곳입니다.",
+)
+
 
 def also_paid(merchant: str) -> Reason:
     """Its customers are those of a merchant that was paid before."""

@@ -18,8 +18,9 @@ MOST = 100
 RADIUS_KM = 5.0
 """What is near where a place is given without a radius."""
 
-Kind = Literal["PERSONAL", "SEGMENT", "POPULAR", "EMPTY"]
-"""Made for this customer; popular in their segment; popular with everybody; nothing to show."""
+Kind = Literal["PERSONAL", "STORED", "SEGMENT", "POPULAR", "EMPTY"]
+"""Made for this customer; so by the last batch; popular in their segment; popular with everybody;
+nothing to show."""
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -180,8 +181,9 @@ class Recommendations(BaseModel):
     decision_id: str = Field(description="Names this list; impressions and clicks refer to it")
     event_timestamp: datetime = Field(description="When it was asked for, in UTC")
     decision: Kind = Field(
-        description="PERSONAL: from what the customer paid; SEGMENT: popular with people like "
-        "them; POPULAR: with everybody; EMPTY: nothing fits"
+        description="PERSONAL: from what the customer paid; STORED: so by the last batch, because "
+        "there is no model now; SEGMENT: popular with people like them; POPULAR: with everybody; "
+        "EMPTY: nothing fits"
     )
     items: list[Item] = Field(description="Best first")
     model: Answerer | None = Field(description="Who answered; null where no model could be asked")

@@ -71,5 +71,5 @@ SERVICE = DomainService(
     answer_again=answer_again,
     shown=Shown({"impression": Impression, "click": Click}, merchants_of),
     prepare=prepare,
-    passes=frozenset({"PERSONAL", "SEGMENT", "POPULAR"}),
+    passes=frozenset({"PERSONAL", "STORED", "SEGMENT", "POPULAR"}),
 )

@@ -13,6 +13,10 @@ USER_HISTORY = "recommendation_user_history"
 HISTORY_COLUMNS: dict[str, type] = {"merchants": str, "counts": int, "last_paid": int}
 """Columns of a history: merchants, payments at each, and the last of them (µs since 1970)."""
 
+LISTS = "recommendation_lists"
+LIST_COLUMNS: dict[str, type] = {"merchants": str, "probabilities": float, "version": str}
+"""Columns of a list that was made for everybody at once: best first, and the version that did."""
+
 SEGMENT_POPULAR = "recommendation_segment_popular"
 SEGMENT = "segment_id"
 POPULAR_COLUMNS: dict[str, type] = {"merchants": str, "users": int}

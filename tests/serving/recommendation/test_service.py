@@ -22,6 +22,8 @@ from components.recommendation import NCF
 from components.recommendation.catalogue import Catalogue
 from components.recommendation.served import feedback_to_row
 from feature_repo.publish import publish
+from feature_repo.recommendation_lists import lists_of
+from feature_repo.store import open_store
 from monitoring.click_through import click_through
 from serving.common.app import make_app
 from serving.common.domain import services
@@ -191,6 +193,26 @@ def test_without_a_model_what_is_popular_is_shown(counter: Counter) -> None:
     assert counter.list(category="cafe")["decision"] == "EMPTY"
     decision = counter.decision(answer)
     (again,) = replay([decision], Library(counter.runtime.settings))
+    assert again.same
+
+
+def test_without_a_model_the_list_of_the_last_batch_is_shown(counter: Counter) -> None:
+    settings = counter.runtime.settings
+    table = settings.feature_tables / "recommendation_user_history.parquet"
+    with_model, now = counter.list(USERS[5]), datetime.now(UTC)
+    (rows,) = lists_of(counter.company.artifact, table, now)
+    assert len(rows) == len(pd.read_parquet(table))
+    written = rows.assign(version=pd.Series([["1"]] * len(rows)))
+    open_store(settings).write_to_online_store("recommendation_lists", df=written)
+    counter.serve(Deployment())
+    answer = counter.list(USERS[5])
+    assert (answer["decision"], answer["model"]) == ("STORED", None)
+    paid = set(counter.paid(USERS[5])["merchant_id"])
+    assert not {item["merchant_id"] for item in answer["items"]} & paid
+    best = max(with_model["items"], key=lambda item: item["probability"])
+    assert answer["items"][0]["merchant_id"] == best["merchant_id"]
+    assert answer["items"][0]["probability"] == pytest.approx(best["probability"], rel=1e-3)
+    (again,) = replay([counter.decision(answer)], Library(settings))
     assert again.same
 
 
