@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from components.common import lake
-from components.common.feature_tables import build
+from components.common.feature_tables import build, current
 from components.common.intake import take_in
 from components.common.settings import Settings
 from components.common.training_data import point_in_time
+from components.credit import SCORING
+from components.credit.features import FEATURES as CREDIT_FEATURES
 from components.fraud import XGBOOST
 from components.fraud.features import MODEL_INPUT
 from demo.world import World, WorldConfig, known_by, simulate, write
@@ -36,8 +38,26 @@ def test_the_future_changes_no_frame_of_the_past(world: World, tmp_path: Path) -
     assert past.sum() == len(then)
     assert (~past).sum() > 500
     pd.testing.assert_frame_equal(later[past].reset_index(drop=True), then)
+    known, all_known = (credit_frame(tmp_path / folder / "home") for folder in ("then", "later"))
+    asked = all_known["event_timestamp"] < NOW
+    assert len(known) > 50
+    pd.testing.assert_frame_equal(all_known[asked].reset_index(drop=True), known)
+    assert known["spend_count"].notna().any() and known["loan_to_income"].notna().any()
     told = ["merchant_known_30d", "merchant_frauds_30d", "user_frauds_30d"]
     assert (later.loc[~past, told].max() > 0).all()  # the outcomes that were added are looked at
+
+
+def credit_frame(home: Path) -> pd.DataFrame:
+    """The features of every application of that company, through Feast."""
+    settings = Settings(home=home)
+    columns = "application_id, user_id, event_timestamp"
+    events = lake.read(settings.lake, "loans").order("event_timestamp, application_id")
+    asked = events.select(columns).df()
+    asked = asked[asked["event_timestamp"] < current(settings).moment].reset_index(drop=True)
+    keep = ("application_id", "event_timestamp")
+    table = point_in_time(open_store(settings), SCORING.feature_service, asked, keep)
+    assert table.column_names == [*keep, *(feature.name for feature in CREDIT_FEATURES)]
+    return table.to_pandas()
 
 
 def frame(world: World, folder: Path) -> pd.DataFrame:
