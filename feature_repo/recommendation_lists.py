@@ -22,6 +22,7 @@ from components.recommendation import NCF
 from components.recommendation.catalogue import Catalogue, History
 from components.recommendation.features.states import HISTORY_COLUMNS, LISTS, USER_HISTORY
 from components.recommendation.ranking import eligible
+from feature_repo.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,11 @@ def list_everybody(settings: Settings, now: datetime | None = None) -> int:
     if champion is None:
         return 0
     table = settings.feature_tables / f"{USER_HISTORY}.parquet"
-    if not table.exists():
+    if not table.exists() or not knows_lists(settings):
         raise refused(
-            "features_missing", "There are no features yet; run `finloop run data` first."
+            "features_missing",
+            "There are no histories of customers yet, or no place for lists; run `finloop run data` "
+            "first.",
         )
     import pandas as pd
 
@@ -57,6 +60,14 @@ def list_everybody(settings: Settings, now: datetime | None = None) -> int:
             store.write_to_online_store(LISTS, df=rows.assign(version=versions))
             count += len(rows)
     return count
+
+
+def knows_lists(settings: Settings) -> bool:
+    """Whether the feature store was told of lists; one that is older than they are was not."""
+    try:
+        return LISTS in Layout.read(settings).views
+    except OSError:
+        return False
 
 
 def lists_of(folder: Path, histories: Path, now: datetime) -> Iterator[pd.DataFrame]:
