@@ -181,6 +181,8 @@ class GradientBoosting(_Config):
 
         from components.credit.grown_trees import histogram_trees, mean_of
 
+        seen = _without_single_values(rows)
+
         def run(number: int) -> Trees:
             model = HistGradientBoostingClassifier(
                 learning_rate=self.learning_rate,
@@ -194,7 +196,7 @@ class GradientBoosting(_Config):
                 random_state=seed + number,
             )
             with threadpool_limits(1, "openmp"):  # one never waits at barriers on a busy machine
-                return histogram_trees(model.fit(rows, bad.astype(int)))
+                return histogram_trees(model.fit(seen, bad.astype(int)))
 
         return mean_of([run(number) for number in range(self.runs)])
 
@@ -276,6 +278,13 @@ def _boosting_space(trial: optuna.Trial, rows: int) -> dict[str, object]:
         "l2": trial.suggest_float("l2", 1.0, 50.0, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.08, log=True),
     }
+
+
+def _without_single_values(rows: Matrix) -> Matrix:
+    """Rows whose columns of fewer than two values are 0, as scikit-learn cannot bin these; what is
+    0 everywhere is never asked about."""
+    low, high = (np.fmin.reduce(rows), np.fmax.reduce(rows))
+    return np.where(low < high, rows, np.float32(0))
 
 
 def _filling(rows: Matrix) -> Matrix:

@@ -136,8 +136,8 @@ def _speaks(column: pd.Series[Any], config: ColumnsConfig) -> bool:
     """Whether a column can tell one row from another and yet say something of the next row."""
     known = column.dropna()
     distinct = known.astype(str).nunique()
-    if distinct < 2:
-        return False
+    if distinct < 2 and (not distinct or len(known) == len(column)):
+        return False  # one value or null says something
     if _kind(column) == CATEGORY:
         return distinct < config.id_share * len(known)
     return not _counts_rows(known)

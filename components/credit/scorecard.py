@@ -99,7 +99,8 @@ class Scorecard:
             for one, weight in zip(self.pairs, self.weights[1 + columns :], strict=True)
             if weight > 0
         ]
-        return joined([*singles, *doubles], base=float(self.weights[0]))
+        parts = [*singles, *doubles] or [steps_tree(self.steps[0], 0, 0.0)]
+        return joined(parts, base=float(self.weights[0]))
 
 
 def fit_scorecard(

@@ -109,6 +109,17 @@ def test_more_never_lowers_the_risk_where_that_is_demanded(candidate: Candidate)
         assert steps.max() > 0 or column == 1
 
 
+@pytest.mark.parametrize("candidate", SMALL, ids=lambda one: one.name)
+def test_columns_without_two_values_are_survived(candidate: Candidate) -> None:
+    x, y = make_rows()
+    rows = x.to_numpy(np.float32)
+    rows[:, 3], rows[:, 4], rows[:, 5] = np.nan, 7.0, np.where(y > 0, np.nan, 7.0)
+    trees = candidate.fit(rows, y.astype(np.float64), (0,) * 6, 0)
+    said = trees.margin(rows)
+    assert np.isfinite(said).all()
+    assert said[y == 1].mean() > said[y == 0].mean() + 1
+
+
 @pytest.mark.parametrize("kind", CANDIDATES, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("rows", [500, 50_000])
 def test_a_tuner_draws_configurations_and_begins_with_a_usual_one(

@@ -41,6 +41,12 @@ def test_what_says_nothing_of_the_next_row_is_left_out(column: object) -> None:
     assert learnt(table(other=column)).names == ("amount",)
 
 
+def test_one_value_or_none_says_something() -> None:
+    known = np.where(BAD > 0, np.nan, 1.0)
+    columns = learnt(table(told=known, word=[None if one else "told" for one in BAD]))
+    assert columns.names == ("amount", "told", "word")
+
+
 def test_protected_columns_are_left_out_and_amounts_that_differ_are_not() -> None:
     frame = table(sex=["f", "m"] * (ROWS // 2), balance=RANDOM.permutation(10**6)[:ROWS])
     assert learnt(frame, protected=("sex",)).names == ("amount", "balance")

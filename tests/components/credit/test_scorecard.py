@@ -71,3 +71,5 @@ def test_a_card_on_which_nothing_counts_says_the_average() -> None:
     bad = np.repeat([0.0, 1.0], 100)
     card = fit_scorecard(rows, bad, ScorecardConfig(draws=1), (0, 0), 0)
     np.testing.assert_allclose(card.trees().margin(rows), 0, atol=1e-3)
+    nothing = Scorecard(card.steps, (), np.array([0.5, 0.0, 0.0]))
+    np.testing.assert_allclose(nothing.trees().margin(rows), 0.5)
