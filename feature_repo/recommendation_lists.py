@@ -45,8 +45,8 @@ def list_everybody(settings: Settings, now: datetime | None = None) -> int:
     if not table.exists() or not knows_lists(settings):
         raise refused(
             "features_missing",
-            "There are no histories of customers yet, or no place for lists; run `finloop run data` "
-            "first.",
+            "There are no histories of customers yet, or no place for lists; "
+            "run `finloop run data` first.",
         )
     import pandas as pd
 
