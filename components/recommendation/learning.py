@@ -67,7 +67,7 @@ def describe(content: pd.DataFrame) -> Float32:
     """[merchants, c] what is known of merchants beside who pays there.
 
     The category as a text of one word by TF-IDF, ln(merchants / merchants of the category), scaled
-    to at most 1; amounts and customers in logarithms, standardised. Null is the mean.
+    to at most 1; amounts and customers in logarithms, and the place, standardised. Null is mean.
     """
     numbers = np.column_stack(
         [
@@ -75,6 +75,7 @@ def describe(content: pd.DataFrame) -> Float32:
             content["log_spread"].to_numpy(float),
             np.log1p(content["users"].to_numpy(float)),
             np.log1p(content["payments"].to_numpy(float)),
+            *(content[name].to_numpy(float) for name in ("latitude", "longitude")),
         ]
     )
     known = np.isfinite(numbers)

@@ -73,16 +73,20 @@ def test_content_is_scaled_and_null_is_the_mean(shops: Company) -> None:
     content = read_merchants(shops.frame)
     found = describe(content)
     kinds = content["category"].nunique()
-    assert found.shape == (len(content), kinds + 4)
+    assert found.shape == (len(content), kinds + 6)
     assert ((found[:, :kinds] > 0).sum(axis=1) == 1).all()
     assert found[:, kinds:].mean(axis=0) == pytest.approx(0.0, abs=1e-5)
-    assert found[:, kinds:].std(axis=0) == pytest.approx(1.0, abs=1e-4)
+    assert found[:, kinds : kinds + 4].std(axis=0) == pytest.approx(1.0, abs=1e-4)
+    nowhere = content["latitude"].isna().to_numpy()
+    assert (found[nowhere, kinds + 4] == 0).all()
+    assert found[~nowhere, kinds + 4].std() == pytest.approx(1.0, abs=1e-4)
     empty = content.assign(log_amount=np.nan)
     assert (describe(empty)[:, kinds] == 0).all()
 
 
 def test_a_seldom_category_says_more() -> None:
     columns = {"log_amount": 1.0, "log_spread": 1.0, "users": 1, "payments": 1}
+    columns |= {"latitude": 37.5, "longitude": 127.0}
     content = pd.DataFrame({"category": ["a", "a", "a", "b"]}).assign(**columns)
     found = describe(content)
     assert found[3, 1] == pytest.approx(1.0)
