@@ -11,12 +11,12 @@ and arguments are the same.
 """
 
 from components.recommendation import NCF
-from components.recommendation.ncf import NcfConfig
+from components.recommendation.learning import LearningConfig
 from pipelines.common.arguments import TrainingArguments
 from pipelines.common.training import training_pipeline
 
 
-class Arguments(TrainingArguments, NcfConfig):
+class Arguments(TrainingArguments, LearningConfig):
     """What a run can be told: the windows, and everything that can be tuned."""
 
 

@@ -7,12 +7,14 @@ customer is answered like an old one, and an erasure leaves sealed artifacts as 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from components.common.training_data import SPLIT, TRAIN
+from components.common.training_data import CALIBRATION, SPLIT, TRAIN
 from components.recommendation.catalogue import HALF_LIFE_DAYS, SEEN, Catalogue
 from components.recommendation.leave_one_out import NEGATIVES, HeldOut
 from components.recommendation.ncf import Ncf, NcfConfig
@@ -27,6 +29,25 @@ HELD_OUT = 5_000
 _DAY = 86_400.0
 
 
+class LearningConfig(NcfConfig):
+    """What can be tuned where customers pay; smaller steps than for a table of a million pairs."""
+
+    batch: int = Field(default=256, ge=1)
+    """Pairs between two corrections, without what is drawn."""
+    negatives: int = Field(default=16, ge=1)
+    """Merchants that a pair is compared with, drawn from those that the customer did not choose."""
+    group: int = Field(default=16, ge=1)
+    """Pairs that are compared with the same draw."""
+    learning_rate: float = Field(default=5e-3, gt=0)
+    """Size of the first corrections (Adam)."""
+    epochs: int = Field(default=8, ge=1)
+    """Most passes over the pairs."""
+    patience: int = Field(default=2, ge=1)
+    """Passes without improvement after which training ends."""
+    drop_user: float = Field(default=0.9, ge=0, lt=1)
+    """Share of the pairs that are learnt without the customer's own vector: all are served so."""
+
+
 def fit_network(
     config: NcfConfig,
     rows: pd.DataFrame,
@@ -34,7 +55,8 @@ def fit_network(
     catalogue: Catalogue,
     later: People,
 ) -> Ncf:
-    """A network learnt from the training window, stopped and calibrated on the window after it.
+    """A network learnt from the training window, stopped and calibrated on the window after it, and
+    learnt again in the same way from both.
 
     rows: a frame. content: every merchant, in the order of the catalogue. later: who first paid
     somewhere in the window after, as they were when it began. How much of a history is seen, and
@@ -42,15 +64,19 @@ def fit_network(
     """
     seen = {"history": SEEN, "half_life_days": HALF_LIFE_DAYS}
     config = config.model_copy(update=seen)
-    held_out = held_out_of(later, config.seed)
-    described = describe(content)
-    model = Ncf.fit(config, pairs_of(rows, catalogue), described, held_out=held_out)
-    return model.calibrated(history_of_inputs(later.inputs), ~later.seen, later.new)
+    described, held_out = describe(content), held_out_of(later, config.seed)
+    early = Ncf.fit(config, pairs_of(rows, catalogue, TRAIN), described, held_out=held_out)
+    early = early.calibrated(history_of_inputs(later.inputs), ~later.seen, later.new)
+    whole = pairs_of(rows, catalogue, TRAIN, CALIBRATION)
+    model = Ncf.fit(config, whole, described, schedules=early.schedules)
+    return replace(model, slope=early.slope, offset=early.offset)
 
 
-def pairs_of(rows: pd.DataFrame, catalogue: Catalogue) -> Pairs:
-    """Who first paid where and when in the training window of a frame."""
-    paid = rows[(rows[SPLIT] == TRAIN) & rows["merchant_id"].isin(catalogue.row_of)]
+def pairs_of(rows: pd.DataFrame, catalogue: Catalogue, *windows: str) -> Pairs:
+    """Who first paid where and when in some windows of a frame."""
+    paid = rows[rows[SPLIT].isin(windows) & rows["merchant_id"].isin(catalogue.row_of)]
+    told = paid.groupby(["user_id", "merchant_id"], as_index=False, sort=True)
+    paid = told.agg(count=("count", "sum"), first=("first", "min"))
     users = paid["user_id"].astype("category").cat
     first = paid["first"]
     return Pairs.of(

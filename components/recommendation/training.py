@@ -25,8 +25,8 @@ from components.recommendation.interactions import (
     read_profiles,
     write_frame,
 )
-from components.recommendation.learning import fit_network, history_of_inputs
-from components.recommendation.ncf import Ncf, NcfConfig
+from components.recommendation.learning import LearningConfig, fit_network, history_of_inputs
+from components.recommendation.ncf import Ncf
 from components.recommendation.neighbours import customers, item_knn, neighbours_of
 from components.recommendation.people import People, people_of, weights_matrix
 from components.recommendation.quality import AT, beyond_accuracy, mean_of, over, per_user, ranks_of
@@ -46,9 +46,9 @@ Floats = npt.NDArray[np.float64]
 def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[str, Metric]]:
     """Fill the artifact folder `out` from a frame; what the gates say, and the metrics.
 
-    config: `NcfConfig` as JSON.
+    config: `LearningConfig` as JSON.
     """
-    told, chosen = Told(frame), NcfConfig.model_validate_json(config)
+    told, chosen = Told(frame), LearningConfig.model_validate_json(config)
     before = told.people(CALIBRATION, TRAIN)
     paid = weights_matrix(told.rows, told.catalogue, told.bound("calibration_from"), TRAIN)
     model = fit_network(chosen, told.rows, told.content, told.catalogue, before)
@@ -99,7 +99,7 @@ class Told:
 
 
 def _judge(
-    told: Told, out: Path, model: Ncf, config: NcfConfig
+    told: Told, out: Path, model: Ncf, config: LearningConfig
 ) -> tuple[Verdict, dict[str, Metric]]:
     """Measure the exported artifact and add its evidence."""
     test, scorer = told.people(TEST, TRAIN, CALIBRATION), Scorer.load(out)

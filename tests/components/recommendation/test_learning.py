@@ -24,7 +24,7 @@ from tests.recommendation_company import Company
 
 def test_pairs_are_those_of_the_training_window(shops: Company) -> None:
     told = Told(shops.frame)
-    pairs = pairs_of(told.rows, told.catalogue)
+    pairs = pairs_of(told.rows, told.catalogue, TRAIN)
     window = read_frame(shops.frame).rows
     window = window[window[SPLIT] == TRAIN].sort_values(["user_id", "first"])
     assert len(pairs) == len(window)
