@@ -14,6 +14,9 @@ import pyarrow.compute as pc
 
 from components.common.contracts import TABLES
 from components.common.settings import Settings
+from components.credit import SCORING
+from components.fraud import LSTM, XGBOOST
+from components.recommendation import NCF
 from demo.world import WorldConfig, past_of, simulate, write
 from demo.world.config import EPOCH
 
@@ -26,6 +29,15 @@ TRAINING = {
 }
 """Fewer trees that each say more than by default, and short windows: a training takes seconds, and
 what is tested on lies after the drift."""
+
+OTHERS = {
+    LSTM.name: {"batch": "64", "epochs": "6", "learning_rate": "0.004"},
+    SCORING.name: {"tuning_seconds": "5", "approve_below": "0.4", "decline_from": "0.6"},
+    NCF.name: {},
+}
+"""What the trainings of the other models are told: small steps, because there are few payments; and
+thresholds of a lender who refuses few, because by the usual ones the young would be granted less
+than four fifths as many loans, and the gate would refuse the model."""
 
 ORIGIN = "The company is made up: customers, merchants, payments, frauds of five kinds, loans."
 CHANGE = "Prices rise by 30 %, and cards are tapped at night, just below the limit for a PIN."
@@ -53,10 +65,15 @@ class StoryConfig:
     """Share of payments that are fraud before the drift."""
     drift_fraud_share: float = 0.015
     """Share of payments that the new kind of fraud adds with the drift."""
+    loans_per_user: float = 12.0
+    """Loans that a customer has asked for in a year and a half: small ones and many, because a
+    credit model needs hundreds of them that have ended, and the story has few customers."""
     seed: int = 7
     start: date = date(2025, 1, 6)
-    training: Mapping[str, str] = field(default_factory=lambda: dict(TRAINING))
-    """What every training of the story is told."""
+    trainings: Mapping[str, Mapping[str, str]] = field(
+        default_factory=lambda: {XGBOOST.name: TRAINING, **OTHERS}
+    )
+    """Model → what each of its trainings in the story is told."""
 
     @property
     def days_after(self) -> int:
@@ -137,6 +154,7 @@ def make_company(config: StoryConfig, timezone: str) -> Company:
             seed=config.seed,
             fraud_share=config.fraud_share,
             drift_fraud_share=config.drift_fraud_share,
+            loans_per_user=config.loans_per_user,
             start=config.start,
             drift_from=opening + timedelta(days=config.calm_days),
             timezone=timezone,

@@ -13,6 +13,7 @@ from components.common.errors import unavailable
 from components.common.ledger import Ledger
 from components.common.records import Decision
 from components.common.settings import Settings
+from components.fraud import DOMAIN
 
 
 def explain_one(settings: Settings, ledger: Ledger, base: str, api_key: str) -> dict[str, Any]:
@@ -39,8 +40,9 @@ def newest_stopped(ledger: Ledger) -> Decision:
     to review.
     """
     found = ledger.rows(
-        "SELECT seq FROM decisions WHERE decision IN ('DECLINE', 'REVIEW') "
-        "ORDER BY decision = 'DECLINE' DESC, seq DESC LIMIT 1"
+        "SELECT seq FROM decisions WHERE domain = ? AND decision IN ('DECLINE', 'REVIEW') "
+        "ORDER BY decision = 'DECLINE' DESC, seq DESC LIMIT 1",
+        DOMAIN.name,
     )
     if not found:
         raise unavailable("nothing_stopped", "No payment was stopped, so none can be explained.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.approval import approve
+from components.common.domain import ModelSpec
 from components.common.environment import as_environment
 from components.common.errors import unavailable
 from components.common.ledger import Ledger
@@ -82,7 +83,8 @@ class Story:
 
     def start_mistake(self) -> Process:
         """Start a colleague's training in a sandbox (see `mistake.py`)."""
-        sandbox, training = sandbox_of(self.settings), json.dumps(dict(self.config.training))
+        sandbox = sandbox_of(self.settings)
+        training = json.dumps(dict(self.config.trainings[XGBOOST.name]))
         return self.supervisor.start(
             "sandbox",
             (sys.executable, "-m", "demo.mistake", str(inbox_of(self.settings)), training),
@@ -92,34 +94,58 @@ class Story:
 
     def run(self, pipeline: str, arguments: Mapping[str, str]) -> RunResult:
         """Run a pipeline here, a training with the story's arguments, and tell each step."""
-        told = self.config.training if pipeline == XGBOOST.name else {}
+        told = self.config.trainings.get(pipeline, {})
         return launch.run(pipeline, {**told, **arguments}, self.settings, notice=self.tell_step)
+
+    def learn(self, spec: ModelSpec) -> str:
+        """Run the pipeline of a model; the version of its candidate."""
+        result = self.run(spec.name, {"author": AUTHOR})
+        result.raise_failure()
+        (candidate,) = map(str, result.outputs.values())
+        return candidate
+
+    def crown(self, spec: ModelSpec, candidate: str) -> str:
+        """The human says yes to the first version of a model; the version.
+
+        Raises `FinloopError` where it does not become champion at once.
+        """
+        version = self.approve(candidate, spec)
+        moved = [event.body["to"] for event in self.step(spec) if event.kind == "rollout"]
+        if self.step(spec) or Stage.CHAMPION.value not in moved:
+            raise unavailable(
+                "no_champion", f"{spec.name} {version} did not become champion: {moved}."
+            )
+        return version
 
     def tell_step(self, step: Step) -> None:
         """One line for a step of a pipeline."""
         state = "cached" if step.cached else "ok" if step.ok else "failed"
         self.teller.say(f"  {step.name}: {state}, {step.seconds:.0f} s")
 
-    def approve(self, candidate: str) -> str:
+    def approve(self, candidate: str, spec: ModelSpec = XGBOOST) -> str:
         """The human approves; the version of the production model."""
-        self.teller.say(f"{HUMAN} (played by this story) approves candidate {candidate}.")
-        return approve(XGBOOST, candidate, HUMAN, self.settings).version
+        self.teller.say(
+            f"{HUMAN} (played by this story) approves candidate {candidate} of {spec.name}."
+        )
+        return approve(spec, candidate, HUMAN, self.settings).version
 
-    def step(self) -> list[Event]:
+    def step(self, spec: ModelSpec = XGBOOST) -> list[Event]:
         """Let the rollout controller look once."""
-        return rollout.step(XGBOOST, self.registry, self.ledger, datetime.now(UTC))
+        return rollout.step(spec, self.registry, self.ledger, datetime.now(UTC))
 
-    def await_release(self, champion: str, stage: Stage | None = None) -> None:
+    def await_release(
+        self, champion: str, stage: Stage | None = None, spec: ModelSpec = XGBOOST
+    ) -> None:
         """Wait until the services answer with what the registry says."""
         stage_name = stage.value if stage else ""
         served = self.served
         await_release(
-            served.processes, self.settings, served.address, XGBOOST.name, champion, stage_name
+            served.processes, self.settings, served.address, spec.name, champion, stage_name
         )
 
-    def evaluated(self, candidate: str) -> dict[str, Any]:
+    def evaluated(self, candidate: str, spec: ModelSpec = XGBOOST) -> dict[str, Any]:
         """What the ledger says of a candidate: its metrics, and how it compares."""
-        events = self.ledger.events("candidate", XGBOOST.name)
+        events = self.ledger.events("candidate", spec.name)
         return next(event.body for event in events if event.version == candidate)
 
 

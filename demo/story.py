@@ -8,7 +8,8 @@
 6. drift      the world changes, for a month; monitoring notices and retrains once: candidate 2
 7. rollout    approve, shadow, canary, champion, each step by the judge
 8. rollback   a bad version is approved, and the judge rolls it back
-9. explain    a stopped payment is explained, and replayed to the same bytes
+9. others     the network, the credit and the recommendation model take the same way, and answer
+10. explain   a stopped payment is explained, and replayed to the same bytes
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from components.common.registry import Registry
 from components.common.settings import Settings
 from demo import chapters
 from demo.company import Company, MakeCompany, StoryConfig, simulated
+from demo.others import release_others
 from demo.platform import start_mlflow, with_api_key
 from demo.scene import Story
 from demo.telling import Teller
@@ -67,6 +69,7 @@ def _tell(story: Story, company: Company) -> None:
     candidate = chapters.drift(story, days)
     champion, mistake = chapters.roll_out(story, days, candidate)
     chapters.roll_back(story, days, champion, mistake)
+    release_others(story, company, days.now)
     chapters.explain(story)
 
 

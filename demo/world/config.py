@@ -36,6 +36,8 @@ class WorldConfig:
     """Share of payments, from the drift on, that the new pattern adds."""
     price_rise: float = 0.3
     """Rise of all prices from the drift on."""
+    loans_per_user: float = 3.0
+    """Mean number of loans that a user has asked for since a year before the first day."""
     outcome_delay_days: float = 7.0
     """Median of the time until an outcome becomes known."""
 

@@ -11,7 +11,6 @@ from demo.world.config import DAY, WorldConfig
 from demo.world.draws import Floats, Ints, expand, stream
 from demo.world.people import People
 
-LOANS_PER_USER = 3.0
 LOOK_BACK_DAYS = 360
 """How long before the first day the loans begin."""
 TERMS = np.array([6, 12, 24, 36, 48, 60])
@@ -101,7 +100,7 @@ def lend(config: WorldConfig, people: People, bureau: Bureau) -> Loans:
     also shows in what people buy, when, and how much), and the burden of the loan itself.
     """
     draw = stream(config.seed, "loans")
-    user, _ = expand(draw.poisson(LOANS_PER_USER * np.exp(0.2 * people.strain)))
+    user, _ = expand(draw.poisson(config.loans_per_user * np.exp(0.2 * people.strain)))
     earliest = np.maximum(people.joined[user] + 1, -LOOK_BACK_DAYS)
     day = earliest + np.floor(draw.random(len(user)) * (config.days - earliest)).astype(np.int64)
     clock = np.clip(draw.normal(14.0, 3.0, len(user)), 0.5, 23.5)
