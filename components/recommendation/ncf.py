@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from components.common.artifact import GRAPH, write_inputs
 from components.common.errors import refused
 from components.recommendation.leave_one_out import HeldOut, ndcg, ranks
+from components.recommendation.likeness import Likeness
 from components.recommendation.pairs import Float32, History, Pairs
 from components.recommendation.pretraining import Start, find_start
 
@@ -98,7 +99,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Ncf:
-    """P(m | u) = σ(a·(s_um − ln Σ_k exp s_uk) + c), s_um = w·(p_u ∘ q_m) + f(p'_u, q'_m) + b_m.
+    """P(m | u) = σ(a·(s_um − ln Σ_k exp s_uk) + b·l_um + c), s_um = w·(p_u ∘ q_m) + f(p'_u, q'_m)
+    + b_m, l_um how alike m is to what u chose (`Likeness`), where that is given.
 
     The product path is generalised matrix factorisation, f are rectified layers over both vectors;
     p_u = e_u + T·h_u where e_u is the customer's own vector (0 for a new one) and h_u the weighted
@@ -117,6 +119,7 @@ class Ncf:
     schedules: tuple[Schedule, ...] = ()
     slope: float = 1.0
     offset: float = 0.0
+    beside: Likeness | None = None
 
     @classmethod
     def fit(
@@ -173,22 +176,29 @@ class Ncf:
 
     def probability(self, history: History) -> Floats:
         """[n, items] in (0, 1)."""
-        return 1 / (1 + np.exp(-(self.slope * self._log_share(history) + self.offset)))
+        odds = self.slope * self._log_share(history) + self.offset
+        if self.beside is not None:
+            odds = odds + self.beside.weight * self.beside.told(history)
+        return 1 / (1 + np.exp(-odds))
 
     def calibrated(self, history: History, open_to: Flags, chose: Flags) -> Ncf:
-        """The same order, with a and c fitted to what became true of later pairs.
+        """The same network, with a, b and c fitted to what became true of later pairs.
 
-        open_to, chose: [n, items], what could have been chosen, and what was. Nothing is changed
-        where nothing or everything was chosen.
+        Without a likeness the order stays the same. open_to, chose: [n, items], what could have
+        been chosen, and what was. Nothing is changed where nothing or everything was chosen.
         """
         from sklearn.linear_model import LogisticRegression
 
-        told, label = self._log_share(history)[open_to], chose[open_to]
+        terms = [self._log_share(history)]
+        if self.beside is not None:
+            terms.append(self.beside.told(history))
+        told, label = np.column_stack([term[open_to] for term in terms]), chose[open_to]
         if len(np.unique(label)) < 2:
             return self
-        fitted = LogisticRegression(C=1e6, max_iter=500).fit(told[:, None], label)
-        slope = max(float(fitted.coef_[0, 0]), _TINY)
-        return replace(self, slope=slope, offset=float(fitted.intercept_[0]))
+        fitted = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-10).fit(told, label)
+        slope, *weight = (max(float(one), _TINY) for one in fitted.coef_[0])
+        beside = self.beside.weighing(*weight) if self.beside is not None else None
+        return replace(self, slope=slope, offset=float(fitted.intercept_[0]), beside=beside)
 
     def export(self, folder: Path, *, users: bool = False) -> None:
         """Write the graph and the names of its inputs into a folder.

@@ -33,6 +33,7 @@ from components.recommendation.quality import AT, beyond_accuracy, mean_of, over
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.sparse import csr_matrix
 
 __all__ = ["PURPOSE", "compare_artifacts", "train_candidate", "write_frame"]
 
@@ -50,10 +51,11 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     """
     told, chosen = Told(frame), LearningConfig.model_validate_json(config)
     before = told.people(CALIBRATION, TRAIN)
-    paid = weights_matrix(told.rows, told.catalogue, told.bound("calibration_from"), TRAIN)
-    model = fit_network(chosen, told.rows, told.content, told.catalogue, before)
+    paid = told.paid("calibration_from", TRAIN)
+    both = told.paid("test_from", TRAIN, CALIBRATION)
+    model = fit_network(chosen, told.rows, told.content, told.catalogue, before, (paid, both))
     model.export(out)
-    write_merchants(out, told.content, neighbours_of(paid))
+    write_merchants(out, told.content, neighbours_of(both))
     return _judge(told, out, model, chosen)
 
 
@@ -92,6 +94,10 @@ class Told:
         """A bound of the windows."""
         return datetime.fromisoformat(self.frame.windows[name])
 
+    def paid(self, until: str, *windows: str) -> csr_matrix:
+        """Weights of what was paid in some windows [customers, merchants], as of a bound."""
+        return weights_matrix(self.rows, self.catalogue, self.bound(until), *windows)
+
     def people(self, window: str, *known: str) -> People:
         """Who first paid somewhere in a window, and what was known of them when it began."""
         began = {CALIBRATION: "calibration_from", TEST: "test_from"}[window]
@@ -120,7 +126,7 @@ def _judge(
 
 def _metrics(told: Told, test: People, scores: Floats) -> dict[str, Metric]:
     """Ours, those of the baselines, and how much more ours are."""
-    known = weights_matrix(told.rows, told.catalogue, told.bound("test_from"), TRAIN, CALIBRATION)
+    known = told.paid("test_from", TRAIN, CALIBRATION)
     popular = np.broadcast_to(customers(known), scores.shape)
     baselines = {"popularity": popular, "item_knn": item_knn(known, test)}
     ours = per_user(ranks_of(scores, test.seen, test.new))
