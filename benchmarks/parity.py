@@ -25,12 +25,14 @@ from benchmarks.parity_replay import Lane, Refresh, moments, refreshes
 from benchmarks.redis_server import redis_server
 from benchmarks.report import Row, Say
 from components.common import lake
+from components.common.feature_tables import build
 from components.common.lags import Numbers, at_lag, parse_lag
 from components.common.parity import Floats, lagged, mismatches
+from components.common.provenance import code_digest
 from components.common.settings import Settings
 from components.common.training_data import SPLIT, TEST, point_in_time, with_past
 from components.fraud import LSTM
-from components.fraud.features import FEATURES, build_feature_tables
+from components.fraud.features import FEATURES
 from components.fraud.sequence_steps import STEP
 from components.fraud.training import LABELLED
 from serving.fraud.schemas import Payment
@@ -211,11 +213,13 @@ def offline(settings: Settings, payments: pd.DataFrame) -> Trained:
     """The inputs of payments from the training path, in their order."""
     from feature_repo.store import apply
 
-    build_feature_tables(
+    build(
         settings.lake,
         settings.feature_tables,
+        lake.digest(settings.lake),
+        code_digest(),
         settings.timezone,
-        refresh_hours=settings.refresh_hours,
+        settings.refresh_hours,
     )
     told = payments[[LABELLED.key, "event_timestamp"]].assign(
         **{LABELLED.label: False, SPLIT: TEST}

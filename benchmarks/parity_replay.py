@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from components.common import lake
 from components.common.clock import DAY, HOUR, Clock, microseconds
-from components.common.feature_tables import MadeFrom
+from components.common.feature_tables import MadeFrom, builders
 from components.common.settings import Settings
-from components.fraud.features import build_feature_tables
 from components.fraud.features.build import AT_MIDNIGHT
 from feature_repo.publish import publish
 from serving.common.domain import services
@@ -100,9 +99,8 @@ def refreshes(
     digest = lake.digest(settings.lake)
     for moment in moments(first, last, ZoneInfo(settings.timezone), settings.refresh_hours):
         tables = scratch / f"{moment:%Y%m%dT%H%M}"
-        build_feature_tables(
-            settings.lake, tables, settings.timezone, moment, settings.refresh_hours
-        )
+        for build in builders():
+            build(settings.lake, tables, settings.timezone, moment, settings.refresh_hours)
         made = MadeFrom(
             f"{digest} until {moment.isoformat()}",
             "benchmark",

@@ -66,7 +66,7 @@ def build(
     """
     check_lake(root, data_digest)
     into.mkdir(parents=True, exist_ok=True)
-    for make in _builders():
+    for make in builders():
         make(root, into, timezone, refresh_hours=refresh_hours)
     newest = _newest(into).isoformat()
     made = MadeFrom(data_digest, code_digest, timezone, newest, refresh_hours)
@@ -124,7 +124,8 @@ def check_lake(root: Path, data_digest: str) -> None:
         )
 
 
-def _builders() -> list[Callable[..., object]]:
+def builders() -> list[Callable[..., object]]:
+    """What builds the tables of each domain: `(lake, into, timezone, as_of, refresh_hours)`."""
     from components import domains
 
     names = [f"components.{domain.name}.features" for domain in domains()]

@@ -71,10 +71,10 @@ def learn_steps(
     ordinary = ~np.isin(known, codes)
     least = config.least_share * len(column)
     edges, tallies = _merged(known[ordinary], known_bad[ordinary], config, sign, least)
-    values = [odds.evidence(*tally) for tally in tallies.tolist()]
+    values = np.array([odds.evidence(*tally) for tally in tallies.tolist()])
     steps = Steps(
         edges,
-        np.array(values),
+        _in_order(values, sign),
         tallies[:, 1],
         odds.evidence(float(bad[null].sum()), float(null.sum())),
         float(null.sum()),
@@ -84,6 +84,13 @@ def learn_steps(
         evidence = odds.evidence(float(known_bad[at].sum()), float(at.sum()))
         steps = _with_code(steps, code, evidence, float(at.sum()))
     return steps
+
+
+def _in_order(values: Floats, sign: int) -> Floats:
+    """Evidence that keeps its sign: the prior draws a small bin in further than its neighbours."""
+    if not sign:
+        return values
+    return sign * np.maximum.accumulate(sign * values)
 
 
 def special_codes(known: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

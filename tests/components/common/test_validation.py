@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from components.common.contracts import FEEDBACK
 from components.common.ingest import ingest
 from components.common.settings import Settings
 from components.common.suites import Expectation, Suite
@@ -22,7 +23,8 @@ from demo.world import WorldConfig, simulate, write
 
 HANDBOOK = Path(__file__).parents[4] / "shared" / "data" / "fraud-handbook"
 SUITES = {suite.name: suite for domain, suite in lake_suites() if domain == "fraud"}
-EVERY = {f"{domain}.{suite.name}" for domain, suite in lake_suites()}
+EVERY = {f"{domain}.{suite.name}" for domain, suite in lake_suites() if suite.name != FEEDBACK.name}
+"""Every suite of a company whose lists nobody has seen yet."""
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 Frames = dict[str, pd.DataFrame]
 

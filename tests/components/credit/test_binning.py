@@ -44,6 +44,16 @@ def test_a_demanded_order_holds_whatever_the_rows_say(values: Column, sign: int)
     assert (np.diff(found.values) * sign > 0).all()
 
 
+def test_the_order_outlives_the_prior() -> None:
+    """A few good ones at the end are drawn in towards the mean, but not past their neighbours."""
+    x = column(*np.repeat([0.0, 1.0, 2.0], [400, 2_000, 12]))
+    bad = np.zeros(len(x))
+    bad[:200], bad[400:402] = 1.0, 1.0
+    steps = learn_steps(x, bad, BinningConfig(least_share=0.001, penalty=0.0, prior=50.0), -1)
+    assert len(steps.values) == 3
+    assert (np.diff(steps.values) <= 0).all()
+
+
 def test_a_risk_with_one_turn_keeps_its_turn(values: Column) -> None:
     found = learn_steps(values, drawn(0.1 + 0.02 * (values - 5) ** 2), CONFIG)
     low, middle, high = found.apply(column(0.5, 5, 9.5))

@@ -48,7 +48,7 @@ def test_keys_are_unique_and_references_exist(drifted: World, table: Table) -> N
         assert rows[column].isin(there).all(), column
 
 
-@pytest.mark.parametrize("table", [t for t in TABLES.values() if t.time], ids=lambda t: t.name)
+@pytest.mark.parametrize("table", [t for t in MADE.values() if t.time], ids=lambda t: t.name)
 def test_rows_are_in_order_of_time(drifted: World, table: Table) -> None:
     assert table.time is not None
     assert drifted.tables[table.name][table.time].to_pandas().is_monotonic_increasing
