@@ -12,11 +12,12 @@ import numpy as np
 
 from components.common.graph import INPUT, OUTPUT, as_model, constant, nodes_of
 from components.recommendation.likeness import LEAST
+from components.recommendation.ncf_margins import Weights, depth
 
 if TYPE_CHECKING:
     import onnx
 
-    from components.recommendation.ncf import Ncf, Weights
+    from components.recommendation.ncf import Ncf
 
 _TINY = np.float32(1e-6)
 Step = tuple[str, list[str], str, dict[str, Any]]
@@ -138,8 +139,6 @@ def _told(p: str, w: Weights) -> tuple[list[Step], dict[str, Any]]:
 
 def _met(p: str, w: Weights) -> tuple[list[Step], dict[str, Any]]:
     """Both paths over all merchants."""
-    from components.recommendation.ncf import depth
-
     first = w["deep_bias_0"].shape[0]
     named = {
         f"{p}directions": (w["item_product"] * w["product"]).T.copy(),
