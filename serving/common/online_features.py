@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal
 
 from components.common.errors import unavailable
@@ -158,6 +159,12 @@ class OnlineFeatures:
             return
         self._down = False
         _log.warning("the online store answers again")
+
+
+def plain(value: Any) -> float | None:
+    """A value of a view as a number; None for null and for what is not finite."""
+    number = None if value is None else float(value)
+    return number if number is not None and isfinite(number) else None
 
 
 def _view_row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Generic, TypeVar
@@ -20,26 +20,13 @@ class ScoreError(Exception):
     """A model did not give a probability; the text says why, with a stable first word."""
 
 
-@dataclass(frozen=True)
-class Scored:
-    """Who was asked and who answered."""
-
-    drawn: tuple[Arm, Model] | None
-    """The arm of this entity; None where no version is there."""
-    answered: tuple[Arm, Model] | None
-    """The arm that gave the probability; another one where the drawn arm failed."""
-    probability: float | None
-    error: str | None
-    """What went wrong in the drawn arm."""
-
-
 LATE = "model_late"
 """First word of the error of a model that had no answer within its budget."""
 
 
 @dataclass(frozen=True)
-class Asked(Generic[T]):
-    """Who was asked for something that is no single probability, and who gave it."""
+class Answered(Generic[T]):
+    """Who was asked, and who answered what."""
 
     drawn: tuple[Arm, Model] | None
     """The arm of this entity; None where no version is there."""
@@ -49,18 +36,24 @@ class Asked(Generic[T]):
     error: str | None
     """What went wrong in the drawn arm."""
 
+    def troubles(self, model: str) -> Iterator[str]:
+        """Stable names of what went wrong with the version of `model` that was drawn."""
+        if self.drawn is None:
+            yield "model_missing"
+        elif self.error is not None:
+            yield f"{model}_late" if self.error.startswith(LATE) else f"{self.drawn[0]}_failed"
+
 
 def score(
     fleet: Fleet, entity_id: str, features: Mapping[str, Any], budget: Budget = UNLIMITED
-) -> Scored:
+) -> Answered[float]:
     """The probability for an entity from the first arm that can give one in time."""
-    asked = ask(fleet, entity_id, lambda model: probability(model, features), budget)
-    return Scored(asked.drawn, asked.answered, asked.answer, asked.error)
+    return ask(fleet, entity_id, lambda model: probability(model, features), budget)
 
 
 def ask(
     fleet: Fleet, entity_id: str, question: Callable[[Model], T], budget: Budget = UNLIMITED
-) -> Asked[T]:
+) -> Answered[T]:
     """The answer for an entity from the first arm that can give one in time.
 
     `question` raises `ScoreError` where a version has no answer.
@@ -70,10 +63,10 @@ def ask(
     first_error: str | None = None
     for arm, model in arms:
         try:
-            return Asked(drawn, (arm, model), _in_time(model, question, budget), first_error)
+            return Answered(drawn, (arm, model), _in_time(model, question, budget), first_error)
         except ScoreError as error:
             first_error = first_error or str(error)
-    return Asked(drawn, None, None, first_error)
+    return Answered(drawn, None, None, first_error)
 
 
 def _in_time(model: Model, question: Callable[[Model], T], budget: Budget) -> T:

@@ -17,7 +17,7 @@ from serving.common.decisions import Draft
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Fleet, Model
 from serving.common.runtime import Runtime
-from serving.common.scoring import LATE, Scored, score
+from serving.common.scoring import Answered, score
 from serving.common.shadowing import ToScore
 from serving.credit.answer import NO_REASONS, compose, encode, ruling
 from serving.credit.features import VIEWS, Gathered, gather
@@ -36,10 +36,10 @@ def draft(runtime: Runtime, application: Application, asked: str, started: float
     gathered = look_up(runtime, application, fleet)
     scored = score(fleet, application.user_id, gathered.inputs, runtime.budget)
     by = AnsweredBy.of(*scored.answered) if scored.answered else None
-    degraded = (*gathered.degraded, *_troubles(scored))
+    degraded = (*gathered.degraded, *scored.troubles(SCORING.name))
     facts = Facts(gathered.inputs, gathered.ages, degraded, by)
     model = scored.answered[1] if scored.answered else None
-    answer, facts = _answer(application, facts, scored.probability, model)
+    answer, facts = _answer(application, facts, scored.answer, model)
     decision = _decision(application, asked, scored, answer, facts, started)
     return Draft(decision, facts.degraded, tuple(_shadows(decision.decision_id, fleet, gathered)))
 
@@ -72,7 +72,7 @@ def _members(fleet: Fleet) -> Iterator[Model]:
 def _decision(
     application: Application,
     asked: str,
-    scored: Scored,
+    scored: Answered[float],
     answer: CreditScore,
     facts: Facts,
     started: float,
@@ -98,15 +98,6 @@ def _decision(
         features=facts.text(),
         answer=encode(answer).decode(),
     )
-
-
-def _troubles(scored: Scored) -> Iterator[str]:
-    """Stable names of what went wrong with the model that was drawn."""
-    if scored.drawn is None:
-        yield "model_missing"
-    elif scored.error is not None:
-        late = scored.error.startswith(LATE)
-        yield f"{SCORING.name}_late" if late else f"{scored.drawn[0]}_failed"
 
 
 def _shadows(decision_id: str, fleet: Fleet, gathered: Gathered) -> Iterator[ToScore]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,7 @@ from components.credit.features.application import Application as Asked
 from components.credit.features.application import application_features, local_year
 from components.credit.features.background import BUREAU, PROFILE
 from components.credit.features.spending import SPENDING
-from serving.common.online_features import ViewRow
+from serving.common.online_features import ViewRow, plain
 from serving.credit.schemas import Application
 
 VIEWS = (PROFILE, BUREAU, SPENDING)
@@ -49,13 +48,13 @@ def gather(
         local_year(application.event_timestamp, zone),
         application.loan_amount,
         application.term_months,
-        _plain(told.get("annual_income")),
-        _plain(told.get("birth_year")),
+        plain(told.get("annual_income")),
+        plain(told.get("birth_year")),
     )
     told |= application_features(asked)
     names = (*MODEL_INPUT, *(name for name in PROTECTED if name in needed))
     return Gathered(
-        {name: _plain(told.get(name)) for name in names},
+        {name: plain(told.get(name)) for name in names},
         {view: rows[view].age_seconds for view in VIEWS},
         tuple(_troubles(rows)),
     )
@@ -65,8 +64,3 @@ def _troubles(rows: Mapping[str, ViewRow]) -> Iterable[str]:
     for view in VIEWS:
         if rows[view].trouble is not None:
             yield f"{view}_{rows[view].trouble}"
-
-
-def _plain(value: Any) -> float | None:
-    number = None if value is None else float(value)
-    return number if number is not None and isfinite(number) else None

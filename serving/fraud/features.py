@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain, pairwise
-from math import isfinite
 from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +17,7 @@ from components.common.records import Decision
 from components.fraud.features import MODEL_INPUT, live_features
 from components.fraud.history import POSITION, REMEMBERED, History, K, Transaction, step_of
 from serving.common.facts import UNKNOWN, KnownHistory
-from serving.common.online_features import ViewRow
+from serving.common.online_features import ViewRow, plain
 from serving.common.recent import Lately
 
 DAILY = ("fraud_user_daily", "fraud_merchant_daily")
@@ -62,7 +61,7 @@ def gather(
     for view in DAILY:
         known.update(rows[view].values)
     return Gathered(
-        inputs={name: _plain(known.get(name)) for name in MODEL_INPUT},
+        inputs={name: plain(known.get(name)) for name in MODEL_INPUT},
         ages={view: rows[view].age_seconds for view in (*DAILY, HISTORY)},
         degraded=tuple(_troubles(rows, history)),
         history=KnownHistory(sequence(rows, decided), _age(payment, history)),
@@ -161,11 +160,6 @@ def _troubles(rows: Mapping[str, ViewRow], history: History) -> Iterable[str]:
     trouble = rows[HISTORY].trouble
     if trouble == "unavailable" or (trouble is not None and not len(history)):
         yield f"{HISTORY}_{trouble}"
-
-
-def _plain(value: Any) -> float | None:
-    number = None if value is None else float(value)
-    return number if number is not None and isfinite(number) else None
 
 
 def transaction_of(decision: Decision) -> Transaction:

@@ -15,7 +15,7 @@ from serving.common.budget import UNLIMITED, Budget
 from serving.common.facts import AnsweredBy
 from serving.common.models import Model
 from serving.common.runtime import Runtime
-from serving.common.scoring import LATE, Scored, score
+from serving.common.scoring import LATE, Answered, score
 
 MEMBERS = POLICY.members
 """Registered models in the order in which they lead where no decision policy answers."""
@@ -29,14 +29,14 @@ class Asked:
     arm: Arm
     """The arm that was drawn, and its version; another one answered where it failed."""
     drawn: Model
-    scored: Scored
+    scored: Answered[float]
     milliseconds: float
 
     def record(
         self, decision_id: str, decide: Callable[[float, Model], str], now: datetime
     ) -> Member:
         """What the ledger keeps of it."""
-        answered, said = self.scored.answered, self.scored.probability
+        answered, said = self.scored.answered, self.scored.answer
         alone = None if answered is None or said is None else decide(said, answered[1])
         return Member(
             decision_id=decision_id,
@@ -91,11 +91,7 @@ class Panel:
     @property
     def said(self) -> dict[str, float]:
         """Name of each one that answered → its calibrated probability."""
-        return {
-            one.name: one.scored.probability
-            for one in self.asked
-            if one.scored.probability is not None
-        }
+        return {one.name: one.scored.answer for one in self.asked if one.scored.answer is not None}
 
     @property
     def troubles(self) -> tuple[str, ...]:

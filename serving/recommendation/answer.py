@@ -17,6 +17,7 @@ from components.common.records import Decision
 from components.recommendation.catalogue import INPUTS, Catalogue
 from components.recommendation.features.states import EVERYBODY
 from components.recommendation.ranking import Place, because, best, distance_km, eligible
+from serving.common.bodies import Answerer, Reason
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.scoring import DIGITS, ScoreError
@@ -24,11 +25,11 @@ from serving.recommendation.features import Known
 from serving.recommendation.reasons import (
     YOUR_TASTE,
     also_paid,
+    fits_taste,
     near_you,
-    popular_here,
     popular_with,
 )
-from serving.recommendation.schemas import Answerer, Asked, Item, Kind, Reason, Recommendations
+from serving.recommendation.schemas import Asked, Item, Kind, Recommendations
 
 if TYPE_CHECKING:
     from serving.common.library import Library
@@ -186,7 +187,7 @@ def _reasons(
         return [popular_with(known.segment), *found]
     paid = because(catalogue, row, known.history.merchants)
     if paid is None:
-        return [popular_here(catalogue.categories[row]), *found]
+        return [fits_taste(catalogue.categories[row]), *found]
     return [also_paid(catalogue.names[catalogue.row_of[paid]]), *found]
 
 

@@ -13,8 +13,7 @@ from serving.common.decisions import Draft
 from serving.common.facts import AnsweredBy, Facts
 from serving.common.models import Model
 from serving.common.runtime import Runtime
-from serving.common.scoring import LATE, ask
-from serving.common.scoring import Asked as Answers
+from serving.common.scoring import Answered, ask
 from serving.recommendation.answer import (
     PLACE_UNKNOWN,
     Listed,
@@ -101,12 +100,8 @@ def _shadows(
         yield ToList(decision_id, model, asked, known, shown)
 
 
-def _troubles(answers: Answers[Listed], asked: Asked, known: Known) -> Iterator[str]:
+def _troubles(answers: Answered[Listed], asked: Asked, known: Known) -> Iterator[str]:
     """Stable names of what was missing besides features."""
-    if answers.drawn is None:
-        yield "model_missing"
-    elif answers.error is not None:
-        late = answers.error.startswith(LATE)
-        yield f"{NCF.name}_late" if late else f"{answers.drawn[0]}_failed"
+    yield from answers.troubles(NCF.name)
     if asked.radius_km is not None and asked.near(known.usual) is None:
         yield PLACE_UNKNOWN

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from math import isfinite
 from typing import Any
 
 from components.recommendation.catalogue import History
@@ -17,7 +16,7 @@ from components.recommendation.features.states import (
     SEGMENT_POPULAR,
     USER_HISTORY,
 )
-from serving.common.online_features import OnlineFeatures, ViewRow
+from serving.common.online_features import OnlineFeatures, ViewRow, plain
 
 VIEWS = (USER_DAILY.name, USER_HISTORY)
 USUAL = ("usual_latitude", "usual_longitude")
@@ -77,7 +76,7 @@ def gather(online: OnlineFeatures, user: str, now: datetime) -> Gathered:
     """
     rows = online.read(VIEWS, {"user_id": user}, now)
     values = rows[USER_DAILY.name].values
-    profile = {name: _plain(values.get(name)) for name in USER_PROFILE}
+    profile = {name: plain(values.get(name)) for name in USER_PROFILE}
     known = Known(profile, History.of(rows[USER_HISTORY].values))
     if not len(known.history):
         segment = _segment(profile)
@@ -112,8 +111,3 @@ def _troubles(rows: Mapping[str, ViewRow]) -> Iterator[str]:
         new = row.trouble == "missing" and name in VIEWS  # everybody is new once
         if row.trouble is not None and not new:
             yield f"{name}_{row.trouble}"
-
-
-def _plain(value: Any) -> float | None:
-    number = None if value is None else float(value)
-    return number if number is not None and isfinite(number) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.recommendation.features.states import EVERYBODY
-from serving.recommendation.schemas import Reason
+from serving.common.bodies import Reason
 
 YOUR_TASTE = Reason(
     code="YOUR_TASTE",
@@ -21,7 +21,7 @@ def also_paid(merchant: str) -> Reason:
     )
 
 
-def popular_here(category: str) -> Reason:
+def fits_taste(category: str) -> Reason:
     """It fits what the customer pays for."""
     return Reason(
         code="FITS_TASTE",

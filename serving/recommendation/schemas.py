@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from components.common.errors import FinloopError
 from components.common.ledger import canonical_json
 from components.recommendation.ranking import Place
+from serving.common.bodies import Answerer, Reason
 from serving.common.outcome_report import FeedbackReport
 from serving.common.parsing import Moment, not_in_future
 
@@ -143,14 +144,6 @@ class Click(_OfMerchant):
     kind: Literal["click"]
 
 
-class Reason(BaseModel):
-    """Why a merchant is on the list."""
-
-    code: str = Field(description="Stable name of the reason", examples=["ALSO_PAID"])
-    text_en: str = Field(description="The reason in English")
-    text_ko: str = Field(description="The reason in Korean")
-
-
 class Item(BaseModel):
     """One recommended merchant."""
 
@@ -162,15 +155,6 @@ class Item(BaseModel):
         description="Probability that the customer pays there next week; null without a model"
     )
     reasons: list[Reason]
-
-
-class Answerer(BaseModel):
-    """The model version that gave the probabilities."""
-
-    name: str = Field(examples=["recommendation-ncf"])
-    version: str = Field(examples=["3"])
-    digest: str = Field(description="Digest of the sealed files of this version")
-    arm: Literal["champion", "challenger"]
 
 
 class Recommendations(BaseModel):

@@ -39,7 +39,7 @@ def test_the_drawn_arm_answers() -> None:
     scored = score(fleet(0.1, 0.2), "user", {})
     assert scored.drawn == scored.answered
     assert scored.answered is not None
-    assert (scored.answered[0], scored.probability, scored.error) == ("challenger", 0.2, None)
+    assert (scored.answered[0], scored.answer, scored.error) == ("challenger", 0.2, None)
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_the_other_arm_answers_for_one_that_fails(answer: float | Exception, err
     assert scored.answered is not None
     assert (scored.drawn[0], scored.drawn[1].release.version) == ("challenger", "2")
     assert (scored.answered[0], scored.answered[1].release.version) == ("champion", "1")
-    assert (scored.probability, scored.error) == (0.1, error)
+    assert (scored.answer, scored.error) == (0.1, error)
 
 
 def test_where_both_fail_nobody_answers_and_the_drawn_arm_is_to_blame() -> None:
     scored = score(fleet(math.nan, RuntimeError()), "user", {})
     assert scored.drawn is not None
     assert scored.drawn[0] == "challenger"
-    assert (scored.answered, scored.probability) == (None, None)
+    assert (scored.answered, scored.answer) == (None, None)
     assert scored.error == "model_failed: RuntimeError"
 
 
 def test_without_a_model_nobody_is_drawn() -> None:
     scored = score(Fleet(), "user", {})
-    assert (scored.drawn, scored.answered, scored.probability, scored.error) == (None,) * 4
+    assert (scored.drawn, scored.answered, scored.answer, scored.error) == (None,) * 4
 
 
 def test_a_challenger_in_shadow_does_not_stand_in_for_the_champion() -> None:
