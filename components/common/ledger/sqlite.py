@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,21 +23,22 @@ SQLITE = Dialect(
 _SYNCHRONOUS = {"disk": "FULL", "process": "NORMAL"}
 """FULL syncs the log before a commit returns; NORMAL leaves it to the system's cache, which a
 killed process does not take along and a power cut does."""
+_IN_THE_WAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+_RETRY_SECONDS = 0.05
 
 
 class SqliteStore:
     """One connection to the file. `patience`: seconds to wait for another writer."""
 
     def __init__(self, path: Path, patience: float, durability: Durability) -> None:
+        self._patience = patience
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
                 path, timeout=patience, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
             self._db.row_factory = sqlite3.Row
-            self._prepare()
+            patiently(lambda: self._open(durability), patience)
         except (sqlite3.Error, OSError) as error:
             raise _told(error) from error
 
@@ -72,7 +74,8 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[None]:
-        self.execute(begin)
+        with _errors_told():
+            patiently(lambda: self._db.execute(begin), self._patience)
         try:
             yield
             self.execute("COMMIT")
@@ -81,8 +84,13 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
             raise
 
-    def _prepare(self) -> None:
+    def _open(self, durability: Durability) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
         self._db.execute("PRAGMA secure_delete=ON")
+        self._prepare()
+
+    def _prepare(self) -> None:
         wanted = [*tables(SQLITE), *indexes(), *_triggers()]
         if {name for name, _ in wanted} <= self._present():
             return  # the usual case: opening takes no lock
@@ -94,6 +102,29 @@ class SqliteStore:
 
     def _present(self) -> set[str]:
         return {row["name"] for row in self._db.execute("SELECT name FROM sqlite_master")}
+
+
+def patiently(act: Callable[[], object], seconds: float) -> None:
+    """Do something that another connection may be in the way of, again until the time is up.
+
+    SQLite waits for a writer by itself, but not where two switch a new file to the log, nor longer
+    than ten seconds for one whose disk is slow to begin or recover it. Raises what `act` raises.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            act()
+        except sqlite3.OperationalError as error:
+            if not _in_the_way(error) or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(_RETRY_SECONDS)
+
+
+def _in_the_way(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _IN_THE_WAY  # the rest says which kind of busy
 
 
 def _triggers() -> Iterator[tuple[str, str]]:
@@ -128,4 +159,4 @@ def _errors_told() -> Iterator[None]:
 
 
 def _told(error: Exception) -> Exception:
-    return busy() if "locked" in str(error) else out_of_order(error)
+    return busy() if _in_the_way(error) else out_of_order(error)
