@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from components.common.errors import unavailable
+from components.common.errors import FinloopError, unavailable
 from components.common.processes import Process
 from components.common.settings import Settings
 from components.common.stages import Stage
@@ -20,6 +20,7 @@ from demo.platform import await_end, await_mlflow
 from demo.scene import HUMAN, Story, inbox_of
 from demo.telling import Teller
 from monitoring.performance import summary
+from monitoring.rollout import opinion
 from monitoring.watch import Watched, watch
 from serving.processes import await_services
 
@@ -219,10 +220,19 @@ def _follow(story: Story, days: Days, champion: str, version: str) -> list[str]:
         if stages and Stage(stages[-1]).challenging:
             story.await_release(champion, Stage(stages[-1]))
             if days.over:
-                break
+                raise _undecided(story, version)
             days.pass_by(_LOOK)
     story.await_release(story.champion)
     return stages
+
+
+def _undecided(story: Story, version: str) -> FinloopError:
+    """Every payment was sent, and the judge still waits."""
+    found = opinion(XGBOOST, story.ledger, story.settings)
+    why = " ".join(found[1].reasons) if found else "It is in flight no more."
+    return unavailable(
+        "traffic_over", f"The payments ended before the judge had seen enough of {version}: {why}"
+    )
 
 
 def _customers(company: Company) -> int:

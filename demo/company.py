@@ -40,7 +40,12 @@ thresholds of a lender who refuses few, because by the usual ones the young woul
 than four fifths as many loans, and the gate would refuse the model."""
 
 ORIGIN = "The company is made up: customers, merchants, payments, frauds of five kinds, loans."
-CHANGE = "Prices rise by 30 %, and cards are tapped at night, just below the limit for a PIN."
+PRICE_RISE = 0.5
+"""Of all prices with the drift: on a day of the story, with its thousand payments, this shows."""
+CHANGE = (
+    f"Prices rise by {PRICE_RISE:.0%}, and cards are tapped at night, just below the limit for "
+    "a PIN."
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,10 @@ class StoryConfig:
     can have learnt what is new only after about three weeks of it."""
     drifted_days: int = 2
     """Days of traffic after those, before anybody looks."""
-    later_days: int = 12
-    """Days that are there for the rollouts; they end as soon as the judge has seen enough."""
+    later_days: int = 30
+    """Days that are there for the rollouts, which end as soon as the judge has seen enough: most
+    take five. By chance a customer whose payments are stopped again and again falls into a small
+    arm, and the judge waits until the others outweigh that."""
     fraud_share: float = 0.01
     """Share of payments that are fraud before the drift."""
     drift_fraud_share: float = 0.015
@@ -68,7 +75,7 @@ class StoryConfig:
     loans_per_user: float = 12.0
     """Loans that a customer has asked for in a year and a half: small ones and many, because a
     credit model needs hundreds of them that have ended, and the story has few customers."""
-    seed: int = 7
+    seed: int = 8
     start: date = date(2025, 1, 6)
     trainings: Mapping[str, Mapping[str, str]] = field(
         default_factory=lambda: {XGBOOST.name: TRAINING, **OTHERS}
@@ -157,6 +164,7 @@ def make_company(config: StoryConfig, timezone: str) -> Company:
             loans_per_user=config.loans_per_user,
             start=config.start,
             drift_from=opening + timedelta(days=config.calm_days),
+            price_rise=PRICE_RISE,
             timezone=timezone,
         )
     )

@@ -17,7 +17,7 @@ from components.common.contracts import TABLES
 from components.common.errors import bad_input
 from components.common.ingest import ingest
 from components.common.settings import Settings
-from demo.company import Company, StoryConfig, company_from
+from demo.company import PRICE_RISE, Company, StoryConfig, company_from
 
 ORIGIN = (
     "These are payments of one's own, {taken:,} of {customers:,} customers. What happened last is "
@@ -26,9 +26,10 @@ ORIGIN = (
 )
 MOST_PAYMENTS = 400_000
 """Of more payments than these, those of some customers are taken, so that a person can wait."""
-PRICE_RISE = 1.3
-"""What the drift of the story does to the payments of one's own."""
-CHANGE = "Nothing changes in these payments by itself, so the story raises all prices by 30 %."
+CHANGE = (
+    "Nothing changes in these payments by itself, so the story raises all prices by "
+    f"{PRICE_RISE:.0%}."
+)
 
 
 def company_of(
@@ -108,7 +109,7 @@ def _tables(
                     SELECT user_id FROM {source} WHERE event_timestamp >= $since
                     GROUP BY user_id ORDER BY user_id LIMIT $customers))
             """,  # noqa: S608 - paths of ours, quoted by `scan`
-            {"since": since, "drift": drift, "rise": PRICE_RISE, "customers": customers},
+            {"since": since, "drift": drift, "rise": 1 + PRICE_RISE, "customers": customers},
         )
         known = f"""
             SELECT {_names("outcomes")} FROM (

@@ -110,15 +110,20 @@ def await_release(
     `stage` is empty where no challenger is wanted.
     """
 
-    def released() -> bool:
+    def seen() -> str:
+        """Empty once all is as wanted, and otherwise how it is."""
         manifest = read_manifest(settings.serving)
-        deployed = manifest and manifest.models.get(model)
-        if not manifest or not deployed or not deployed.champion:
-            return False
-        as_wanted = deployed.champion.version == champion and (deployed.stage or "") == stage
-        return as_wanted and generation_served(address) == manifest.generation
+        deployed = manifest.models.get(model) if manifest else None
+        if manifest is None or deployed is None or deployed.champion is None:
+            return f"no {model} is deployed"
+        if (deployed.champion.version, deployed.stage or "") != (champion, stage):
+            return f"deployed is {deployed.champion.version} {deployed.stage or ''}".rstrip()
+        served = generation_served(address)
+        same = served == manifest.generation
+        return "" if same else f"they answer with release {served} of {manifest.generation}"
 
-    wait(services[-1], released)
+    wanted = f"{model} {champion} {stage}".rstrip()
+    wait(services[-1], lambda: not seen(), what=lambda: f"to answer with {wanted}: {seen()}")
 
 
 def generation_served(address: str) -> int:

@@ -152,14 +152,23 @@ def answers(address: str, timeout: float = 2.0) -> bool:
         return False
 
 
-def wait(process: Process, ready: Callable[[], bool] | str, timeout: float = 120.0) -> None:
-    """Wait until a started process is ready, as `Supervisor.start` does."""
+def wait(
+    process: Process,
+    ready: Callable[[], bool] | str,
+    timeout: float = 120.0,
+    what: Callable[[], str] = str,
+) -> None:
+    """Wait until a started process is ready, as `Supervisor.start` does.
+
+    `what` says, where it is not ready in time, for what it should have been and what is missing.
+    """
     deadline = time.monotonic() + timeout
     while not (answers(ready) if isinstance(ready, str) else ready()):
         if not process.running:
             _fail(process, f"ended with status {process.popen.returncode}")
         if time.monotonic() > deadline:
-            _fail(process, f"was not ready within {timeout:.0f} seconds")
+            said = f"was not ready within {timeout:.0f} seconds"
+            _fail(process, f"{said} {what()}".rstrip())
         time.sleep(_POLL_SECONDS)
 
 

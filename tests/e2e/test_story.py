@@ -254,9 +254,17 @@ def test_no_raw_id_of_a_person_was_written(told: Told) -> None:
     came_in = [path for path in files if outside in path.parents and path.suffix == ".parquet"]
     assert any(PERSON in _texts(path) for path in came_in)
     for path in set(files).difference(came_in):
-        assert PERSON.encode() not in path.read_bytes(), path
+        assert PERSON.encode() not in _bytes(path), path
         if path.suffix == ".parquet" and outside not in path.parents:
             assert PERSON not in _texts(path), path
+
+
+def _bytes(path: Path) -> bytes:
+    """What a file holds; nothing where SQLite has emptied its log into the file and removed it."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _texts(path: Path) -> str:
