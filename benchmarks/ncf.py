@@ -126,9 +126,10 @@ def _network(config: NcfConfig, trial: Trial, budget: float, say: Say) -> Outcom
     began = process_time()
     watched = Ncf.fit(config, known, held_out=held_out)
     spent = process_time() - began
-    say(f"ncf: {spent:.0f} CPU-s, stopped at {watched.schedules}")
+    share = watched.shallow.share if watched.shallow else 0
+    say(f"ncf: {spent:.0f} CPU-s, stopped at {watched.schedules}, shallow term × {share:g}")
     began = process_time()
-    model = Ncf.fit(config, pairs, schedules=watched.schedules)
+    model = watched.again(pairs)
     spent = process_time() - began
     trained = sum(one.epochs for one in model.schedules) * len(pairs) * (1 + config.negatives)
     told = pairs.histories(np.arange(pairs.users), config.history, config.half_life_days)

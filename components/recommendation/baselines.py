@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from components.recommendation.leave_one_out import HeldOut, ndcg, ranks
 from components.recommendation.pairs import Pairs
+from components.recommendation.shallow import ease_weights
 
 Floats = npt.NDArray[np.floating]
 Candidates = npt.NDArray[np.integer]
@@ -91,26 +92,6 @@ def ease(pairs: Pairs, *, ridge: float) -> Scores:
     chosen = pairs.matrix()
     weights = ease_weights(chosen.T @ chosen, ridge)
     return _by_rows(lambda rows: chosen[rows] @ weights)
-
-
-def ease_weights(together: Any, ridge: float) -> npt.NDArray[np.float32]:
-    """B [items, items] of how many customers merchants share, sparse or dense."""
-    from scipy.linalg import lapack
-
-    dense = together.toarray() if hasattr(together, "toarray") else together
-    gram = np.asfortranarray(dense, dtype=np.float32)
-    gram[np.diag_indices_from(gram)] += ridge
-    # the two halves of an inverse of a symmetric matrix, in place: a third of the usual work
-    decompose, invert = lapack.get_lapack_funcs(("potrf", "potri"), (gram,))
-    factor, failed = decompose(gram, lower=1, overwrite_a=1)
-    inverse, failed_too = invert(factor, lower=1, overwrite_c=1)
-    if failed or failed_too:
-        raise ValueError(f"a ridge of {ridge} is too small for these pairs")
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
-    weights = inverse / -np.diag(inverse)
-    np.fill_diagonal(weights, 0)
-    return weights
 
 
 def ials(

@@ -7,7 +7,6 @@ customer is answered like an old one, and an erasure leaves sealed artifacts as 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +16,12 @@ from pydantic import Field
 from components.common.training_data import CALIBRATION, SPLIT, TRAIN
 from components.recommendation.catalogue import HALF_LIFE_DAYS, SEEN, Catalogue
 from components.recommendation.leave_one_out import NEGATIVES, HeldOut
-from components.recommendation.likeness import Likeness
 from components.recommendation.ncf import Ncf, NcfConfig
 from components.recommendation.pairs import NOBODY, Float32, History, Pairs
 from components.recommendation.people import People
 
 if TYPE_CHECKING:
     import pandas as pd
-    from scipy.sparse import csr_matrix
 
 HELD_OUT = 5_000
 """Later choices by which training is stopped, at most."""
@@ -56,28 +53,20 @@ def fit_network(
     content: pd.DataFrame,
     catalogue: Catalogue,
     later: People,
-    paid: tuple[csr_matrix, csr_matrix],
 ) -> Ncf:
     """A network learnt from the training window, stopped and calibrated on the window after it, and
     learnt again in the same way from both.
 
     rows: a frame. content: every merchant, in the order of the catalogue. later: who first paid
-    somewhere in the window after, as they were when it began. paid: weights of payments [customers,
-    merchants] of the training window, and of both. How much of a history is seen, and
+    somewhere in the window after, as they were when it began. How much of a history is seen, and
     how it ages, is as the service tells it.
     """
     seen = {"history": SEEN, "half_life_days": HALF_LIFE_DAYS}
     config = config.model_copy(update=seen)
     described, held_out = describe(content), held_out_of(later, config.seed)
     early = Ncf.fit(config, pairs_of(rows, catalogue, TRAIN), described, held_out=held_out)
-    early = replace(early, beside=Likeness.of(paid[0]))
     early = early.calibrated(history_of_inputs(later.inputs), ~later.seen, later.new)
-    whole = pairs_of(rows, catalogue, TRAIN, CALIBRATION)
-    model = Ncf.fit(config, whole, described, schedules=early.schedules)
-    beside = Likeness.of(paid[1])
-    if beside is not None and early.beside is not None:
-        beside = beside.weighing(early.beside.weight)
-    return replace(model, slope=early.slope, offset=early.offset, beside=beside)
+    return early.again(pairs_of(rows, catalogue, TRAIN, CALIBRATION), described)
 
 
 def pairs_of(rows: pd.DataFrame, catalogue: Catalogue, *windows: str) -> Pairs:

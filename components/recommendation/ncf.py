@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from components.common.artifact import GRAPH, write_inputs
 from components.common.errors import refused
 from components.recommendation.leave_one_out import HeldOut, ndcg, ranks
-from components.recommendation.likeness import Likeness
 from components.recommendation.ncf_margins import Floats, Weights, chunks, margins_of
 from components.recommendation.pairs import Float32, History, Pairs
 from components.recommendation.pretraining import Start, find_start
+from components.recommendation.shallow import Shallow
 
 if TYPE_CHECKING:
     from components.recommendation.ncf_network import Network
@@ -73,6 +73,8 @@ class NcfConfig(BaseModel):
     where it is, small random vectors were better. It needs held-out pairs to be found."""
     members: int = Field(default=1, ge=1)
     """Networks whose log-odds are averaged."""
+    ridge: float = Field(default=200.0, gt=0)
+    """λ of the shallow term: how many customers two merchants must share to say something."""
     seconds: float | None = Field(default=None, gt=0)
     """CPU-seconds after which no pass begins, where held-out pairs decide; None for no bound."""
     threads: int = Field(default=1, ge=0)
@@ -95,8 +97,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Ncf:
-    """P(m | u) = σ(a·(s_um − ln Σ_k exp s_uk) + b·l_um + c), s_um = w·(p_u ∘ q_m) + f(p'_u, q'_m)
-    + b_m, l_um how alike m is to what u chose (`Likeness`), where that is given.
+    """P(m | u) = σ(a·(s_um − ln Σ_k exp s_uk) + c), s_um = w·(p_u ∘ q_m) + f(p'_u, q'_m) + b_m
+    + d·l_um, l_um what the merchants that u chose say of m linearly (`Shallow`), where they are
+    not too many.
 
     The product path is generalised matrix factorisation, f are rectified layers over both vectors;
     p_u = e_u + T·h_u where e_u is the customer's own vector (0 for a new one) and h_u the weighted
@@ -115,7 +118,7 @@ class Ncf:
     schedules: tuple[Schedule, ...] = ()
     slope: float = 1.0
     offset: float = 0.0
-    beside: Likeness | None = None
+    shallow: Shallow | None = None
 
     @classmethod
     def fit(
@@ -125,30 +128,29 @@ class Ncf:
         content: Float32 | None = None,
         *,
         held_out: HeldOut | None = None,
-        schedules: tuple[Schedule, ...] = (),
     ) -> Ncf:
         """A new model.
 
         content: [items, c] what is known of merchants, scaled. held_out: pairs that are not among
-        `pairs`; they decide when the learning rate is reduced and when training ends. schedules:
-        train just so, one for each member. Raises `FinloopError("few_pairs")`.
+        `pairs`; they decide when the learning rate is reduced, when training ends and how much
+        the shallow term says. Raises `FinloopError("few_pairs")`.
         """
-        if len(pairs) < config.group:
-            raise refused(
-                "few_pairs",
-                f"There are {len(pairs)} pairs to learn from; {config.group} are the least.",
-            )
-        found = [
-            _train(
-                config.model_copy(update={"seed": config.seed + at}),
-                pairs,
-                content,
-                held_out,
-                schedules[at] if schedules else Schedule(config.epochs),
-            )
-            for at in range(config.members)
-        ]
-        return cls(config, tuple(one for one, _ in found), tuple(how for _, how in found))
+        plan = (Schedule(config.epochs),) * config.members
+        model = _fitted(config, pairs, content, held_out, plan)
+        shallow = Shallow.of(pairs, config.ridge) if held_out is not None else None
+        if shallow is None or held_out is None:
+            return model
+        margins = model.margins(held_out.history, held_out.items)
+        return replace(model, shallow=shallow.fitted(margins, held_out))
+
+    def again(self, pairs: Pairs, content: Float32 | None = None) -> Ncf:
+        """A model learnt from other pairs in just the way this one was, with its calibration.
+
+        Raises `FinloopError("few_pairs")`.
+        """
+        model = _fitted(self.config, pairs, content, None, self.schedules)
+        shallow = self.shallow and Shallow.of(pairs, self.config.ridge, self.shallow.share)
+        return replace(model, slope=self.slope, offset=self.offset, shallow=shallow)
 
     @property
     def items(self) -> int:
@@ -159,42 +161,36 @@ class Ncf:
         """s_um of candidates [n, c] for each customer, or of every merchant [n, items]."""
         count = self.items if items is None else items.shape[1]
         parts = [
-            np.mean(
-                [
-                    margins_of(one, history.take(rows), None if items is None else items[rows])
-                    for one in self.members
-                ],
-                axis=0,
-            )
+            self._margins(history.take(rows), None if items is None else items[rows])
             for rows in chunks(len(history), count * self.config.layers[0])
         ]
         return np.concatenate(parts) if parts else np.zeros((0, count))
 
+    def _margins(self, history: History, items: npt.NDArray[np.integer] | None) -> Floats:
+        mean = np.mean([margins_of(one, history, items) for one in self.members], axis=0)
+        if self.shallow is None:
+            return mean
+        return mean + self.shallow.share * self.shallow.told(history, items)
+
     def probability(self, history: History) -> Floats:
         """[n, items] in (0, 1)."""
-        odds = self.slope * self._log_share(history) + self.offset
-        if self.beside is not None:
-            odds = odds + self.beside.weight * self.beside.told(history)
-        return 1 / (1 + np.exp(-odds))
+        return 1 / (1 + np.exp(-self.slope * self._log_share(history) - self.offset))
 
     def calibrated(self, history: History, open_to: Flags, chose: Flags) -> Ncf:
-        """The same network, with a, b and c fitted to what became true of later pairs.
+        """The same network, with a and c fitted to what became true of later pairs; the order
+        stays the same.
 
-        Without a likeness the order stays the same. open_to, chose: [n, items], what could have
-        been chosen, and what was. Nothing is changed where nothing or everything was chosen.
+        open_to, chose: [n, items], what could have been chosen, and what was. Nothing is changed
+        where nothing or everything was chosen.
         """
         from sklearn.linear_model import LogisticRegression
 
-        terms = [self._log_share(history)]
-        if self.beside is not None:
-            terms.append(self.beside.told(history))
-        told, label = np.column_stack([term[open_to] for term in terms]), chose[open_to]
+        told, label = self._log_share(history)[open_to][:, None], chose[open_to]
         if len(np.unique(label)) < 2:
             return self
         fitted = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-10).fit(told, label)
-        slope, *weight = (max(float(one), _TINY) for one in fitted.coef_[0])
-        beside = self.beside.weighing(*weight) if self.beside is not None else None
-        return replace(self, slope=slope, offset=float(fitted.intercept_[0]), beside=beside)
+        slope = max(float(fitted.coef_[0, 0]), _TINY)
+        return replace(self, slope=slope, offset=float(fitted.intercept_[0]))
 
     def export(self, folder: Path, *, users: bool = False) -> None:
         """Write the graph and the names of its inputs into a folder.
@@ -222,6 +218,27 @@ def inputs_of(length: int, *, users: bool = False) -> tuple[str, ...]:
     """Inputs of a graph: rows of merchants, and how much each of them weighs; NaN for none."""
     told = tuple(f"{what}_{at}" for what in ("merchant", "weight") for at in range(1, length + 1))
     return (*told, USER) if users else told
+
+
+def _fitted(
+    config: NcfConfig,
+    pairs: Pairs,
+    content: Float32 | None,
+    held_out: HeldOut | None,
+    plan: tuple[Schedule, ...],
+) -> Ncf:
+    """The networks alone, each trained by its part of a plan."""
+    if len(pairs) < config.group:
+        raise refused(
+            "few_pairs",
+            f"There are {len(pairs)} pairs to learn from; {config.group} are the least.",
+        )
+    seeded = (config.model_copy(update={"seed": config.seed + at}) for at in range(len(plan)))
+    found = [
+        _train(one, pairs, content, held_out, schedule)
+        for one, schedule in zip(seeded, plan, strict=True)
+    ]
+    return Ncf(config, tuple(one for one, _ in found), tuple(how for _, how in found))
 
 
 def _train(

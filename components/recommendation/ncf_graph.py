@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.common.graph import INPUT, OUTPUT, as_model, constant, nodes_of
-from components.recommendation.likeness import LEAST
 from components.recommendation.ncf_margins import Weights, depth
 
 if TYPE_CHECKING:
@@ -50,13 +49,9 @@ def ncf_graph(model: Ncf, *, users: bool = False) -> onnx.ModelProto:
         more, named = _member(f"m{at}_", weights, users=users)
         steps += more
         constants |= named
-    if model.beside is not None:
-        constants |= {
-            "similar": model.beside.similar,
-            "least": np.float32(LEAST),
-            "alikeness": np.float32(model.beside.weight),
-        }
-    steps += _joined(len(model.members), beside=model.beside is not None)
+    if model.shallow is not None:
+        constants["shallow"] = model.shallow.table * np.float32(model.shallow.share)
+    steps += _joined(len(model.members), shallow=model.shallow is not None)
     graph = helper.make_graph(
         [split, *nodes_of(*steps)],
         "finloop-ncf",
@@ -173,16 +168,16 @@ def _met(p: str, w: Weights) -> tuple[list[Step], dict[str, Any]]:
     return steps, named
 
 
-def _joined(members: int, *, beside: bool) -> list[Step]:
-    """σ(a·ln softmax(mean margin) + b·likeness + c), through exp, which keeps small probabilities
-    apart; the runtime's own Sigmoid does not."""
+def _joined(members: int, *, shallow: bool) -> list[Step]:
+    """σ(a·ln softmax(mean margin + d·l) + c), through exp, which keeps small probabilities apart;
+    the runtime's own Sigmoid does not."""
     return [
         ("Sum", [f"m{at}_margin" for at in range(members)], "summed", {}),
         ("Div", ["summed", "count"], "mean_margin", {}),
-        ("LogSoftmax", ["mean_margin"], "log_share", {"axis": 1}),
+        *(_shallow() if shallow else [("Identity", ["mean_margin"], "both", {})]),
+        ("LogSoftmax", ["both"], "log_share", {"axis": 1}),
         ("Mul", ["log_share", "slope"], "sloped", {}),
-        *(_likeness() if beside else [("Identity", ["sloped"], "both", {})]),
-        ("Add", ["both", "offset"], "log_odds", {}),
+        ("Add", ["sloped", "offset"], "log_odds", {}),
         ("Neg", ["log_odds"], "log_odds_against", {}),
         ("Exp", ["log_odds_against"], "odds_against", {}),
         ("Add", ["odds_against", "one"], "total", {}),
@@ -190,18 +185,17 @@ def _joined(members: int, *, beside: bool) -> list[Step]:
     ]
 
 
-def _likeness() -> list[Step]:
-    """What the network says plus b·ln(ε + mean likeness to the history): `both` [n, items]."""
-    scatter = {"axis": 1, "reduction": "add"}
+def _shallow() -> list[Step]:
+    """What the networks say plus what the chosen merchants say linearly: `both` [n, items]."""
     return [
-        ("Mul", ["log_share", "zero"], "nowhere", {}),
-        ("ScatterElements", ["nowhere", "rows", "sure"], "chosen", scatter),
-        ("MatMul", ["chosen", "similar"], "near", {}),
-        ("ReduceSum", ["sure", "last"], "sure_sum", {"keepdims": 1}),
-        ("Max", ["sure_sum", "least"], "sure_total", {}),
-        ("Div", ["near", "sure_total"], "mean_near", {}),
-        ("Add", ["mean_near", "least"], "above_nothing", {}),
-        ("Log", ["above_nothing"], "alike", {}),
-        ("Mul", ["alike", "alikeness"], "likeness", {}),
-        ("Add", ["sloped", "likeness"], "both", {}),
+        ("Mul", ["mean_margin", "zero"], "nowhere", {}),
+        ("Where", ["silent", "zero", "one"], "there", {}),
+        (
+            "ScatterElements",
+            ["nowhere", "rows", "there"],
+            "chosen",
+            {"axis": 1, "reduction": "max"},
+        ),
+        ("MatMul", ["chosen", "shallow"], "linear", {}),
+        ("Add", ["mean_margin", "linear"], "both", {}),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +23,11 @@ def similarity(paid: csr_matrix, nearest: int) -> Any:
     paid: [customers, merchants] weights.
     """
     from implicit.nearest_neighbours import CosineRecommender
+    from implicit.utils import ParameterWarning
 
     model = CosineRecommender(K=nearest + 1, num_threads=1)
-    model.fit(paid, show_progress=False)
+    with warnings.catch_warnings(action="ignore", category=ParameterWarning):
+        model.fit(paid, show_progress=False)  # it warns of a matrix that it has made itself
     found: Any = model.similarity
     return found.tocsr()
 

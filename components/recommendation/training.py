@@ -25,11 +25,18 @@ from components.recommendation.interactions import (
     read_profiles,
     write_frame,
 )
-from components.recommendation.learning import LearningConfig, fit_network, history_of_inputs
+from components.recommendation.learning import (
+    LearningConfig,
+    fit_network,
+    history_of_inputs,
+    pairs_of,
+)
 from components.recommendation.ncf import Ncf
 from components.recommendation.neighbours import customers, item_knn, neighbours_of
 from components.recommendation.people import People, people_of, weights_matrix
 from components.recommendation.quality import AT, beyond_accuracy, mean_of, over, per_user, ranks_of
+from components.recommendation.reporting import GAIN, LIMITS, Lists, compared, draw, sliced
+from components.recommendation.shallow import Shallow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +45,10 @@ if TYPE_CHECKING:
 __all__ = ["PURPOSE", "compare_artifacts", "train_candidate", "write_frame"]
 
 PURPOSE = "Which merchants that this customer has not paid at yet would they pay at next?"
+OURS = "network"
+"""What the card calls the artifact beside the baselines."""
+SEGMENT = "segment"
+"""Column of the profiles with the age band."""
 SAMPLE_ROWS = 20
 """Histories of the sample, each with the probability of every merchant."""
 
@@ -51,11 +62,10 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     """
     told, chosen = Told(frame), LearningConfig.model_validate_json(config)
     before = told.people(CALIBRATION, TRAIN)
-    paid = told.paid("calibration_from", TRAIN)
-    both = told.paid("test_from", TRAIN, CALIBRATION)
-    model = fit_network(chosen, told.rows, told.content, told.catalogue, before, (paid, both))
+    model = fit_network(chosen, told.rows, told.content, told.catalogue, before)
     model.export(out)
-    write_merchants(out, told.content, neighbours_of(both))
+    paid = told.paid("test_from", TRAIN, CALIBRATION)
+    write_merchants(out, told.content, neighbours_of(paid))
     return _judge(told, out, model, chosen)
 
 
@@ -110,7 +120,9 @@ def _judge(
     """Measure the exported artifact and add its evidence."""
     test, scorer = told.people(TEST, TRAIN, CALIBRATION), Scorer.load(out)
     scores = scorer.score(test.inputs.astype(np.float32))
-    metrics = _metrics(told, test, scores)
+    lists = Lists(test, {OURS: scores, **_baselines(told, test, config)})
+    gains = lists.gains(test.new)
+    metrics = _metrics(told, lists, gains)
     expected = model.probability(history_of_inputs(test.inputs))
     metrics["artifact_max_difference"] = artifact_difference(expected, scores)
     verdict = judge_gates(metrics, NCF.gates)
@@ -118,25 +130,42 @@ def _judge(
         str(split): {"rows": len(rows), "positives": int(rows["is_new"].sum())}
         for split, rows in told.rows.groupby(SPLIT)
     }
-    Evidence(config.model_dump(), told.frame.windows, counts, metrics, verdict).write(out)
+    profiles = read_profiles(told.folder).set_index("user_id").reindex(test.users)
+    customers_of = customers(told.paid("test_from", TRAIN, CALIBRATION))
+    sections = [compared(gains), sliced(lists, profiles[SEGMENT], customers_of)]
+    Evidence(
+        config.model_dump(), told.frame.windows, counts, metrics, verdict, sections, list(LIMITS)
+    ).write(out)
+    draw(scorer, lists, out)
     _write_sample(out, test.inputs, scores)
-    _write_reference(out, read_profiles(told.folder), test, scores)
+    _write_reference(out, profiles, test, scores)
     return verdict, metrics
 
 
-def _metrics(told: Told, test: People, scores: Floats) -> dict[str, Metric]:
-    """Ours, those of the baselines, and how much more ours are."""
+def _baselines(told: Told, test: People, config: LearningConfig) -> dict[str, Floats]:
+    """What else could rank: what is popular, what is alike, and the closed form, where it fits."""
     known = told.paid("test_from", TRAIN, CALIBRATION)
-    popular = np.broadcast_to(customers(known), scores.shape)
-    baselines = {"popularity": popular, "item_knn": item_knn(known, test)}
-    ours = per_user(ranks_of(scores, test.seen, test.new))
+    shallow = Shallow.of(pairs_of(told.rows, told.catalogue, TRAIN, CALIBRATION), config.ridge)
+    popular = np.broadcast_to(customers(known), test.seen.shape)
+    found = {"popularity": popular, "item_knn": item_knn(known, test)}
+    return found if shallow is None else {**found, "ease": _told_by(shallow, test)}
+
+
+def _told_by(shallow: Shallow, test: People) -> Floats:
+    return shallow.told(history_of_inputs(test.inputs)).astype(np.float64)
+
+
+def _metrics(told: Told, lists: Lists, gains: dict[str, dict[str, Floats]]) -> dict[str, Metric]:
+    """Ours, those of the baselines, and how much more ours are."""
+    ours = gains[OURS]
     found = {name: mean_of(values) for name, values in ours.items()}
-    for baseline, theirs in baselines.items():
-        its = per_user(ranks_of(theirs, test.seen, test.new))
-        found |= {f"{baseline}_{name}": mean_of(values) for name, values in its.items()}
-        found[f"ndcg_at_10_over_{baseline}"] = over(ours, its, "ndcg_at_10")
-    top = np.argsort(-np.where(test.seen, -1.0, scores), axis=1, kind="stable")[:, :AT]
-    return found | beyond_accuracy(top, told.catalogue.users, told.rows["user_id"].nunique())
+    for baseline, its in gains.items():
+        if baseline != OURS:
+            found |= {f"{baseline}_{name}": mean_of(values) for name, values in its.items()}
+            found[f"ndcg_at_10_over_{baseline}"] = over(ours, its, GAIN)
+    top = np.argsort(-np.where(lists.test.seen, -1.0, lists.by[OURS]), axis=1, kind="stable")
+    everyone = told.rows["user_id"].nunique()
+    return found | beyond_accuracy(top[:, :AT], told.catalogue.users, everyone)
 
 
 def compare_artifacts(artifact: Path, champion: Path, frame: Path) -> dict[str, Metric]:
@@ -180,7 +209,7 @@ def _write_sample(folder: Path, inputs: Floats, scores: Floats) -> None:
 def _write_reference(folder: Path, profiles: pd.DataFrame, test: People, scores: Floats) -> None:
     """What drift is measured against: customers as they were when the test began, with the scores
     of their lists."""
-    known = profiles.set_index("user_id").reindex(test.users)[list(USER_PROFILE)].astype(float)
+    known = profiles[list(USER_PROFILE)].astype(float)
     rows = known.assign(**{SCORE: list_score(scores, test.seen)}).reset_index(drop=True)
     chosen = np.unique(np.linspace(0, len(rows) - 1, REFERENCE_ROWS).astype(int))
     rows.iloc[chosen].to_parquet(folder / REFERENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,9 +153,15 @@ def test_members_are_averaged(town: Town, tmp_path: Path) -> None:
     assert found == pytest.approx(both.probability(told), rel=1e-3)
 
 
-def test_training_goes_by_a_schedule(town: Town) -> None:
+def test_what_was_learnt_can_be_learnt_again_from_more_pairs(fitted: Ncf, town: Town) -> None:
     how = (Schedule(epochs=2, reduced_after=(1,)),)
-    assert Ncf.fit(SMALL, town.pairs, schedules=how).schedules == how
+    planned = replace(fitted, schedules=how, slope=0.7, offset=-1.0)
+    again = planned.again(town.pairs, town.content)
+    assert (again.schedules, again.slope, again.offset) == (how, 0.7, -1.0)
+    assert again.shallow is not None
+    assert fitted.shallow is not None
+    assert again.shallow.share == fitted.shallow.share
+    assert np.abs(again.shallow.table - fitted.shallow.table).max() > 1e-3
 
 
 def test_pairs_without_an_order_are_learnt_from_too(town: Town) -> None:
