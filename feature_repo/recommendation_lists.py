@@ -48,17 +48,24 @@ def list_everybody(settings: Settings, now: datetime | None = None) -> int:
             "There are no histories of customers yet, or no place for lists; "
             "run `finloop run data` first.",
         )
+    with tempfile.TemporaryDirectory(prefix="finloop-") as scratch:
+        folder = Registry(settings).download(NCF.name, champion.version, Path(scratch) / "files")
+        return store_lists(settings, folder, champion.version, table, now or datetime.now(UTC))
+
+
+def store_lists(
+    settings: Settings, folder: Path, version: str, histories: Path, now: datetime
+) -> int:
+    """Write the lists of all customers of a table of histories by an artifact; how many."""
     import pandas as pd
 
     from feature_repo.store import open_store
 
     store, count = open_store(settings), 0
-    with tempfile.TemporaryDirectory(prefix="finloop-") as scratch:
-        folder = Registry(settings).download(NCF.name, champion.version, Path(scratch) / "files")
-        for rows in lists_of(folder, table, now or datetime.now(UTC)):
-            versions = pd.Series([[champion.version]] * len(rows))
-            store.write_to_online_store(LISTS, df=rows.assign(version=versions))
-            count += len(rows)
+    for rows in lists_of(folder, histories, now):
+        versions = pd.Series([[version]] * len(rows))
+        store.write_to_online_store(LISTS, df=rows.assign(version=versions))
+        count += len(rows)
     return count
 
 

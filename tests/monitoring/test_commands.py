@@ -113,6 +113,31 @@ def test_a_model_that_cannot_move_does_not_hold_up_the_others(
         step_all((lost, XGBOOST), registry, ledger, datetime.now(UTC))
 
 
+def test_a_release_from_the_command_line(
+    finloop: Invoke,
+    finloop_json: Callable[..., Any],
+    approved: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FINLOOP_RELEASED_BY_PEOPLE", '["fraud"]')
+    approved()
+    with pytest.raises(FinloopError, match="in shadow, so none can be released"):
+        finloop("rollout", "release", MODEL, "--by", "jia")
+    finloop("rollout", "step", MODEL)
+    approved()
+    finloop("rollout", "step", MODEL)
+    waits = finloop_json("status")["waits"]
+    assert [one["do"] for one in waits if "shadow" in one["what"]] == [
+        f"finloop rollout release {MODEL} --by NAME"
+    ]
+
+    (released,) = finloop_json("rollout", "release", MODEL, "--by", "jia", "--reason", "Seen.")
+
+    assert (released["actor"], released["version"]) == ("jia", "2")
+    assert released["body"] == {"reason": "Seen."}
+    assert not [one for one in finloop_json("status")["waits"] if "shadow" in one["what"]]
+
+
 def test_an_abort_needs_a_name(finloop: Invoke) -> None:
     with pytest.raises(AssertionError, match="Missing option '--by'"):
         finloop("rollout", "abort", MODEL)
