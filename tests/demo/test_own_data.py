@@ -57,7 +57,7 @@ def test_everybody_is_in_the_files_and_some_are_asked_about(company: Company) ->
 def test_prices_rise_with_the_drift_for_everybody(company: Company) -> None:
     every = company.transactions.to_pandas()
     after = every["event_timestamp"] >= company.drift
-    assert set(every[after]["amount"]) == {round(10.0 * PRICE_RISE, 2)}
+    assert set(every[after]["amount"]) == {round(10.0 * (1 + PRICE_RISE), 2)}
     assert set(every[~after]["amount"]) == {10.0}
 
 
