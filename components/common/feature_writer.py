@@ -73,9 +73,13 @@ def _schema(table: FeatureTable) -> pa.Schema:
 
 
 def _writer(path: Path, table: FeatureTable, schema: pa.Schema) -> pq.ParquetWriter:
-    """Numbers seldom repeat: a dictionary of them costs more than it saves."""
+    """Numbers seldom repeat, and nobody looks for one: a dictionary, or the bounds, of them cost
+    more than they save."""
     repeated: Any = [table.entity] if table.cadence == "midnight" else []
-    return pq.ParquetWriter(path, schema, use_dictionary=repeated, compression="lz4")
+    bounded: Any = [table.entity, "event_timestamp"]
+    return pq.ParquetWriter(
+        path, schema, use_dictionary=repeated, write_statistics=bounded, compression="lz4"
+    )
 
 
 def _evaluate(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from components.common.domain import ModelSpec
-from components.common.errors import refused
+from components.common.errors import bad_input, refused
 from components.common.evaluation import Metric, Scored, scored
 from components.common.evidence import count_splits
 from components.common.frame import Frame, read_frame
@@ -75,6 +75,9 @@ MONOTONE = {
 AGE_BANDS = (25, 35, 45, 60)
 """Years at which the bands begin by which fairness is told."""
 
+MOST_VALUES = 10
+"""Values of a number up to which each of them is a group of its own."""
+
 LEAST_DEFAULTS = 10
 """Defaults, and loans repaid, without which nothing can be learnt from or measured on a window."""
 
@@ -84,6 +87,9 @@ class ScoringConfig(Policy):
 
     use_age: bool = False
     """Whether age is an input of the model; otherwise only the fairness report sees it."""
+    protected: str = ""
+    """Columns of the frame beside the age, with commas between them, that no model may see and by
+    which fairness is told and judged, too."""
     kinds: str = "all"
     """Kinds of models that are compared, with commas between them: scorecard, random-forest, …"""
     tuning_seconds: float = Field(default=20.0, ge=0)
@@ -96,9 +102,15 @@ class ScoringConfig(Policy):
     """Seed of folds, draws and models."""
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """Columns beside the age by which fairness is judged."""
+        return tuple(name.strip() for name in self.protected.split(",") if name.strip())
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Columns that a model may see."""
-        return (*MODEL_INPUT, AGE) if self.use_age else MODEL_INPUT
+        known = (*MODEL_INPUT, AGE) if self.use_age else MODEL_INPUT
+        return tuple(name for name in known if name not in self.groups)
 
     @property
     def choosing(self) -> ChoosingConfig:
@@ -106,7 +118,7 @@ class ScoringConfig(Policy):
         told: dict[str, Any] = {}
         if self.kinds != "all":
             told["kinds"] = tuple(kind.strip() for kind in self.kinds.split(","))
-        hidden = tuple(name for name in PROTECTED if name not in self.inputs)
+        hidden = tuple(name for name in (*PROTECTED, *self.groups) if name not in self.inputs)
         return ChoosingConfig(
             columns=ColumnsConfig(protected=hidden),
             monotone=MONOTONE,
@@ -120,10 +132,11 @@ class ScoringConfig(Policy):
 def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[str, Metric]]:
     """Fill the artifact folder `out` from a frame; what the gates say, and the metrics.
 
-    config: `ScoringConfig` as JSON. Raises `FinloopError("too_little_history")` where a window
-    holds too few loans of either end.
+    config: `ScoringConfig` as JSON. Raises `FinloopError`: `too_little_history` where a window
+    holds too few loans of either end, `unknown_group` where a protected column is not there.
     """
     rows, wanted = read_frame(frame), ScoringConfig.model_validate_json(config)
+    _require_groups(rows, wanted.groups)
     _require_both_ends(rows)
     columns = list(wanted.inputs)
     train, later = (rows.widened((), split) for split in (TRAIN, CALIBRATION))
@@ -137,7 +150,8 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
 def _made(chosen: Chosen, wanted: ScoringConfig, test: pd.DataFrame) -> Made:
     """What the model says of itself: its kind, whom it was compared with, and how fair it is."""
     expected = chosen.predict_proba(test)
-    groups = fairness(test[LABEL], expected < wanted.approve_below, protected_groups(test))
+    protected = protected_groups(test, wanted.groups)
+    groups = fairness(test[LABEL], expected < wanted.approve_below, protected)
     measured = measured_fairness(groups)
     unmeasured = () if FOUR_FIFTHS.metric in measured else (UNKNOWN_GROUPS,)
     return Made(
@@ -187,9 +201,21 @@ def _compared(chosen: Chosen) -> Section:
     )
 
 
-def protected_groups(test: pd.DataFrame) -> Mapping[str, npt.ArrayLike]:
+def protected_groups(
+    test: pd.DataFrame, others: tuple[str, ...] = ()
+) -> Mapping[str, npt.ArrayLike]:
     """Name of a protected attribute → the group of each row [n]."""
-    return {AGE: banded(test[AGE].to_numpy(float), AGE_BANDS)}
+    found = {AGE: banded(test[AGE].to_numpy(float), AGE_BANDS)}
+    return {**found, **{name: _grouped(test[name]) for name in others}}
+
+
+def _grouped(column: pd.Series) -> npt.ArrayLike:
+    """The groups of a column: its values, or fourths of its range where it has very many."""
+    known = column.dropna()
+    if column.dtype.kind in "iuf" and known.nunique() > MOST_VALUES:
+        bounds = np.unique(np.quantile(known, (0.25, 0.5, 0.75)))
+        return banded(column.to_numpy(float), tuple(bounds.tolist()))
+    return np.where(column.isna(), "unknown", column.astype(str))
 
 
 def measure(test: pd.DataFrame, score: object) -> Scored:
@@ -205,6 +231,15 @@ def slices(test: pd.DataFrame) -> dict[str, npt.ArrayLike]:
         "bureau": np.where(test["bureau_score"].isna(), "unknown", "known"),
         "payments": banded(test["spend_count"].fillna(0).to_numpy(float), (1, 100)),
     }
+
+
+def _require_groups(frame: Frame, groups: tuple[str, ...]) -> None:
+    unknown = [name for name in groups if name not in frame.rows.columns]
+    if unknown:
+        raise bad_input(
+            "unknown_group",
+            f"The protected columns {', '.join(unknown)} are not in the training frame.",
+        )
 
 
 def _require_both_ends(frame: Frame) -> None:

@@ -14,7 +14,7 @@ from components.fraud.features.days import DailyPast
 from components.fraud.features.history import write_user_history
 from components.fraud.features.live import FRAUD_TRANSACTION
 from components.fraud.features.midnights import DAYS
-from components.fraud.features.payments import read_past
+from components.fraud.features.payments import reading
 from components.fraud.features.windows import live_pieces
 
 USER_HISTORY = "fraud_user_history"
@@ -38,25 +38,21 @@ def build_feature_tables(
     same bytes. Raises `FinloopError` where a required column is missing.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch:
-        past = read_past(lake, ZoneInfo(timezone), as_of, Path(scratch))
-    users = DailyPast(past, "user", "merchant", AT_MIDNIGHT, spans=(DAYS,))
+    tables = (FRAUD_TRANSACTION, FRAUD_MERCHANT_DAILY, FRAUD_USER_DAILY)
+    paths = {table.name: out / f"{table.name}.parquet" for table in tables}
+    live, merchant, user = (paths[table.name] for table in tables)
+    with (
+        tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch,
+        reading(lake, ZoneInfo(timezone), as_of, Path(scratch)) as begun,
+    ):
+        write_features(FRAUD_TRANSACTION, live_pieces(begun.payments, begun.clock), live)
+        past = begun.past()
     merchants = DailyPast(past, "merchant", "user", refresh_hours)
-    made = {
-        table.name: (table, pieces, out / f"{table.name}.parquet")
-        for table, pieces in (
-            (FRAUD_MERCHANT_DAILY, merchants.pieces()),
-            (FRAUD_TRANSACTION, live_pieces(past)),
-            (FRAUD_USER_DAILY, users.pieces()),
-        )
-    }
-    paths = {name: path for name, (_, _, path) in made.items()}
-    read = {name: paths[name] for name in (FRAUD_TRANSACTION.name, FRAUD_MERCHANT_DAILY.name)}
-    for name in read:
-        write_features(*made[name])
+    write_features(FRAUD_MERCHANT_DAILY, merchants.pieces(), merchant)
     history = out / f"{USER_HISTORY}.parquet"
+    users = DailyPast(past, "user", "merchant", AT_MIDNIGHT, spans=(DAYS,))
     with ThreadPoolExecutor(1) as beside:  # one thread makes it, and the other table leaves cores
-        written = beside.submit(write_user_history, past.payments, read, history)
-        write_features(*made[FRAUD_USER_DAILY.name])
+        written = beside.submit(write_user_history, past.payments, paths, history)
+        write_features(FRAUD_USER_DAILY, users.pieces(), user)
         written.result()
     return {**paths, USER_HISTORY: history}

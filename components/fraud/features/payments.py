@@ -5,8 +5,9 @@ That order is (event_timestamp, transaction_id): the number of a row is the plac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -79,7 +80,21 @@ class Past:
         return self.clock.days(self.known.t)
 
 
-def read_past(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path) -> Past:
+@dataclass(frozen=True)
+class Begun:
+    """Payments that are read, and outcomes that are being read meanwhile."""
+
+    payments: Payments
+    clock: Clock
+    known: Future[Known]
+
+    def past(self) -> Past:
+        """All of it, as soon as it is there."""
+        return Past(self.payments, self.known.result(), self.clock)
+
+
+@contextmanager
+def reading(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path) -> Iterator[Begun]:
     """Read the contract tables `transactions` and `outcomes`.
 
     as_of: what happened or became known later is not seen (default: the newest payment).
@@ -90,13 +105,14 @@ def read_past(lake: Path, zone: ZoneInfo, as_of: datetime | None, scratch: Path)
         make_view(connection, lake, TRANSACTIONS)
         make_view(connection, lake, OUTCOMES)
         raw = _raw_payments(connection, until)
-        outcomes = pool.submit(_raw_outcomes, connection.cursor(), raw["transaction_id"])
-        order = _total_order(raw["t"].to_numpy(), raw["transaction_id"])
-        payments = _columns(raw, order, pool)
-        last = until if until is not None else int(payments.t[-1]) if len(payments.t) else 0
+        ids, t = raw["transaction_id"], raw["t"].to_numpy()
+        last = until if until is not None else int(t.max(initial=0))
+        order = pool.submit(_total_order, t, ids)
+        known = pool.submit(_read_known, connection.cursor(), ids, order, last)
+        payments = _columns(raw, order.result(), pool)
+        del raw
         first = int(payments.t[0]) if len(payments.t) else last
-        known = _known(outcomes.result(), np.argsort(order), last)
-    return Past(payments, known, Clock(zone, first, last))
+        yield Begun(payments, Clock(zone, first, last), known)
 
 
 def _raw_payments(connection: duckdb.DuckDBPyConnection, until: int | None) -> pa.Table:
@@ -126,6 +142,12 @@ def _raw_outcomes(connection: duckdb.DuckDBPyConnection, payments: pa.ChunkedArr
         SELECT payment, is_fraud, epoch_us(outcome_timestamp) AS t
         FROM outcomes JOIN numbered USING (transaction_id)"""
     ).to_arrow_table()
+
+
+def _read_known(
+    connection: duckdb.DuckDBPyConnection, ids: pa.ChunkedArray, order: Future[Ints], last: int
+) -> Known:
+    return _known(_raw_outcomes(connection, ids), np.argsort(order.result()), last)
 
 
 def _columns(raw: pa.Table, order: Ints, pool: Executor) -> Payments:

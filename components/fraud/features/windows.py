@@ -39,7 +39,8 @@ from components.fraud.history import K
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from components.fraud.features.payments import Past, Payments
+    from components.common.clock import Clock
+    from components.fraud.features.payments import Payments
 
 ROWS = {"last_5": 5, "last_10": 10, f"last_{K}": K}
 SUMMED = (*ROWS, "last_1h", "last_24h", "last_7d")
@@ -49,23 +50,22 @@ PIECE = 1 << 16
 """Rows at a time: few enough for the caches, enough for what one query costs."""
 
 
-def live_pieces(past: Past) -> Iterator[Callable[[], Prepared]]:
+def live_pieces(payments: Payments, clock: Clock) -> Iterator[Callable[[], Prepared]]:
     """What the features of payments speak of, some users at a time, in the order of users."""
-    user = past.payments.party["user"]
+    user = payments.party["user"]
     order = grouped(user)
-    starts = offsets(user[order], len(past.payments.names["user"]))
+    starts = offsets(user[order], len(payments.names["user"]))
     for first, end in pieces(np.diff(starts), PIECE):
-        yield partial(_prepared, past, order[starts[first] : starts[end]])
+        yield partial(_prepared, payments, clock, order[starts[first] : starts[end]])
 
 
-def _prepared(past: Past, rows: Ints) -> Prepared:
-    payments = past.payments
+def _prepared(payments: Payments, clock: Clock, rows: Ints) -> Prepared:
     return Prepared(
         payments.transaction_id.take(pa.array(rows)),
         payments.t[rows],
         {
-            "hour": past.clock.hours(payments.t[rows]),
-            "weekday": past.clock.weekdays(payments.t[rows]),
+            "hour": clock.hours(payments.t[rows]),
+            "weekday": clock.weekdays(payments.t[rows]),
             **Streams(payments, rows).columns(),
         },
     )

@@ -11,14 +11,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from components.common.artifact import read_inputs
 from components.common.errors import Exit, FinloopError
 from components.common.evaluation import Metric, judge_gates
+from components.common.evidence import read_metrics
 from components.common.frame import write_frame
 from components.common.training_data import CALIBRATION, SPLIT, TEST, TRAIN
 from components.common.verdict import Verdict
 from components.credit import FOUR_FIFTHS, LABEL, SCORING
 from components.credit.decision import Policy
-from components.credit.fairness import Attribute, Group
+from components.credit.fairness import TITLE, Attribute, Group
 from components.credit.features import PROTECTED
 from components.credit.reasons import explain
 from components.credit.training import (
@@ -96,6 +98,25 @@ def test_protected_attributes_are_no_inputs_unless_a_setting_lets_age_in(judged:
     with_age = ScoringConfig(use_age=True)
     assert set(with_age.inputs) & set(PROTECTED) == {"age"}
     assert with_age.choosing.columns.protected == ("birth_year",)
+
+
+def test_other_groups_are_hidden_from_the_model_and_told_of(tmp_path: Path) -> None:
+    told = {"protected": "existing_loans, term_months,bureau_score"}
+    folder, _, metrics = train(tmp_path, told)
+    inputs = read_inputs(folder)
+    assert not {"existing_loans", "term_months", "bureau_score"} & set(inputs)
+    assert "debt_to_income" in inputs
+    fair = next(one for one in read_metrics(folder)["sections"] if one["title"] == TITLE)
+    groups = [str(row[0]) for row in fair["rows"]]
+    assert {f"term_months: {months}.0" for months in (12, 24, 36)} <= set(groups)
+    assert len([group for group in groups if group.startswith("bureau_score: ")]) == 4
+    assert any(group.startswith("age: ") for group in groups)
+    assert FOUR_FIFTHS.metric in metrics
+
+
+def test_a_group_that_nobody_knows_is_one_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FinloopError, match="columns colour, sign are not in the training frame"):
+        train(tmp_path, {"protected": "colour,term_months,sign"})
 
 
 def test_the_artifact_explains_itself(judged: Judged) -> None:
