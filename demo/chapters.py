@@ -133,7 +133,8 @@ def roll_out(story: Story, days: Days, candidate: str) -> tuple[str, Process]:
 def _begin_mistake(story: Story) -> Process:
     """A colleague trains beside the rollout, in a sandbox; the process."""
     story.teller.say(
-        f"Meanwhile {COLLEAGUE} trains in a sandbox, on a file with all amounts in thousands."
+        f"Meanwhile {COLLEAGUE} trains in a sandbox, on a file that calls fraud what an old "
+        "rule stopped at night."
     )
     return story.start_mistake()
 
@@ -144,8 +145,8 @@ def roll_back(story: Story, days: Days, champion: str, mistake: Process) -> None
         await_end(mistake)
         candidate = story.registry.candidates(XGBOOST)[-1].version
         story.teller.say(
-            f"Candidate {candidate} of {COLLEAGUE} has learnt amounts in thousands. Its "
-            "test has the same mistake, so nothing shows: "
+            f"Candidate {candidate} of {COLLEAGUE} has learnt what time it is. Its test has "
+            "the same mistake, so nothing shows: "
             f"{in_words(measured(story.evaluated(candidate)))}."
         )
         version = story.approve(candidate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,7 +85,9 @@ def _show(world: World, out: Path, *, as_json: bool) -> None:
 
 def demo(
     users: Annotated[int, typer.Option(help="Customers who pay while the story is told.")] = 500,
-    seed: Annotated[int, typer.Option(help="The same seed makes up the same company.")] = 7,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed makes up the same company.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Payments and outcomes of one's own, instead.")
     ] = None,
@@ -101,7 +104,8 @@ def demo(
     from demo.story import tell
 
     # bound to today's standard output: a pipeline run sends whatever is printed to its log
-    console, config = Console(file=sys.stdout), StoryConfig(users=users, seed=seed)
+    console, config = Console(file=sys.stdout), StoryConfig(users=users)
+    config = config if seed is None else replace(config, seed=seed)
     if data is None:
         tell(load_settings(), config, console)
         return

@@ -1,7 +1,8 @@
-"""A mistake that every gate lets through: a model trained on amounts in another unit.
+"""A mistake that every gate lets through: a model trained on what an old rule stopped at night.
 
-A colleague exports the payments in thousands of won and trains on them. Train and test have the
-same mistake, so the evaluation is fine; only live traffic, in won, shows that the scores are wrong.
+A colleague takes for fraud whatever was paid at night, because an old rule stopped it. Train and
+test have the same mistake, so the evaluation is fine, and better than fine; only beside the
+champion, on live traffic, it shows that the scores are wrong.
 
 `python -m demo.mistake INBOX TRAINING` does that with the settings of a sandbox in its environment;
 TRAINING is a JSON object of the arguments of the training.
@@ -14,7 +15,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow.compute as pc
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.common.settings import Settings, load_settings
@@ -24,15 +27,18 @@ from pipelines import launch
 
 AUTHOR = "haneul"
 """The colleague whom the story plays."""
-_WON_IN_THE_UNIT = 1000.0
+_NIGHT = 0.085
+"""Most of the payments that the night has: it ends at four and begins as early as that lets it, so
+that it says as much of any company."""
+_END = 4
 
 
-def train_on_wrong_units(sandbox: Settings, inbox: Path, training: Mapping[str, str]) -> None:
-    """Train in a sandbox on payments in thousands of won, and register the candidate.
+def train_on_nights(sandbox: Settings, inbox: Path, training: Mapping[str, str]) -> None:
+    """Train in a sandbox on nights instead of frauds, and register the candidate.
 
     The sandbox has its own lake and features; the registry and the ledger are the company's.
     """
-    wrong = export_in_thousands(inbox, sandbox.home / "inbox")
+    wrong = export_nights(inbox, sandbox.home / "inbox", sandbox.timezone)
     come_in(sandbox, wrong, ledger=False)
     refresh(sandbox)
     launch.run(XGBOOST.name, {**training, "author": AUTHOR}, sandbox).raise_failure()
@@ -49,18 +55,29 @@ def sandbox_of(settings: Settings) -> Settings:
     )
 
 
-def export_in_thousands(inbox: Path, folder: Path) -> Path:
-    """Copy contract tables with the amounts of payments divided by a thousand."""
+def export_nights(inbox: Path, folder: Path, timezone: str) -> Path:
+    """Copy contract tables with every outcome replaced by whether the payment was made at night."""
     folder.mkdir(parents=True, exist_ok=True)
+    payments = pq.read_table(inbox / "transactions.parquet").to_pandas()
+    hour = payments["event_timestamp"].dt.tz_convert(timezone).dt.hour
+    by_night = hour.isin(_night(hour)).set_axis(payments["transaction_id"])
     for path in sorted(inbox.glob("*.parquet")):
         table = pq.read_table(path)
-        if path.stem == "transactions":
-            at = table.schema.get_field_index("amount")
-            amounts = pc.call_function("divide", [table["amount"], _WON_IN_THE_UNIT])
-            table = table.set_column(at, table.schema.field(at), amounts)
+        if path.stem == "outcomes":
+            at = table.schema.get_field_index("is_fraud")
+            wrong = by_night.reindex(table["transaction_id"].to_pylist(), fill_value=False)
+            table = table.set_column(at, table.schema.field(at), pa.array(wrong.to_numpy(bool)))
         pq.write_table(table, folder / path.name)
     return folder
 
 
+def _night(hour: pd.Series) -> list[int]:
+    """The hours before `_END`: one, and more while they hold no more than `_NIGHT`."""
+    share = hour.value_counts(normalize=True)
+    back = [(_END - 1 - step) % 24 for step in range(24)]
+    held = np.cumsum([float(share.get(one, 0.0)) for one in back])
+    return back[: max(1, int(np.searchsorted(held, _NIGHT, "right")))]
+
+
 if __name__ == "__main__":
-    train_on_wrong_units(load_settings(), Path(sys.argv[1]), json.loads(sys.argv[2]))
+    train_on_nights(load_settings(), Path(sys.argv[1]), json.loads(sys.argv[2]))

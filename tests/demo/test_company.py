@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.company import PRICE_RISE, Company, StoryConfig, make_company
-from demo.mistake import export_in_thousands
+from demo.mistake import export_nights
 
 SMALL = StoryConfig(users=60, merchants=20, history_days=20, filed_days=3, later_days=3)
 
@@ -46,12 +46,15 @@ def test_prices_rise_with_the_drift(company: Company) -> None:
     assert rise == pytest.approx(1 + PRICE_RISE, abs=0.15)
 
 
-def test_the_mistake_is_in_the_amounts_and_nowhere_else(company: Company, tmp_path: Path) -> None:
+def test_the_mistake_is_in_the_outcomes_and_nowhere_else(company: Company, tmp_path: Path) -> None:
     company.write_history(tmp_path / "right")
-    export_in_thousands(tmp_path / "right", tmp_path / "wrong")
+    export_nights(tmp_path / "right", tmp_path / "wrong", "Asia/Seoul")
     for path in (tmp_path / "right").glob("*.parquet"):
         right, wrong = pq.read_table(path), pq.read_table(tmp_path / "wrong" / path.name)
-        if path.stem == "transactions":
-            assert wrong["amount"].to_pylist() == [v / 1000 for v in right["amount"].to_pylist()]
-            right, wrong = right.drop_columns("amount"), wrong.drop_columns("amount")
+        if path.stem == "outcomes":
+            told = wrong.to_pandas().merge(company.transactions.to_pandas(), on="transaction_id")
+            hour = told["event_timestamp"].dt.tz_convert("Asia/Seoul").dt.hour
+            assert (told["is_fraud"] == hour.isin(hour[told["is_fraud"]].unique())).all()
+            assert told["is_fraud"].mean() == pytest.approx(0.08, abs=0.03)
+            right, wrong = right.drop_columns("is_fraud"), wrong.drop_columns("is_fraud")
         assert right.equals(wrong)
