@@ -35,10 +35,9 @@ from components.recommendation.ranking import best, eligible
 from components.recommendation.shallow import Shallow
 from demo.world import WorldConfig, simulate, write
 from feature_repo.publish import publish
-from feature_repo.recommendation_lists import store_lists
+from feature_repo.recommendation_lists import LENGTH, store_lists
 
 MERCHANTS, FEW_MERCHANTS, CUSTOMERS = 10_000, 300, 100_000
-LENGTH = 10
 _ASKED = 300
 """Customers who are asked about one after the other."""
 _MICRO = 1_000_000
@@ -115,7 +114,8 @@ def _artifact(folder: Path, draw: np.random.Generator, merchants: int) -> Path:
     """A network with random weights, of the usual shape."""
     pairs = _pairs(draw, merchants)
     config = NcfConfig(history=SEEN)
-    Ncf(config, (Network(config, pairs, None).read(),), shallow=_shallow(pairs)).export(folder)
+    shallow = Shallow.of(pairs, config.ridge, 1.0)
+    Ncf(config, (Network(config, pairs, None).read(),), shallow=shallow).export(folder)
     content = pd.DataFrame(
         {
             "merchant_id": [str(one) for one in range(merchants)],
@@ -128,10 +128,6 @@ def _artifact(folder: Path, draw: np.random.Generator, merchants: int) -> Path:
     )
     write_merchants(folder, content, draw.integers(0, merchants, (merchants, NEAREST)))
     return folder
-
-
-def _shallow(pairs: Pairs) -> Shallow | None:
-    return Shallow.of(pairs, NcfConfig().ridge, 1.0)
 
 
 def _pairs(draw: np.random.Generator, merchants: int) -> Pairs:

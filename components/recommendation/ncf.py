@@ -168,7 +168,7 @@ class Ncf:
 
     def _margins(self, history: History, items: npt.NDArray[np.integer] | None) -> Floats:
         mean = np.mean([margins_of(one, history, items) for one in self.members], axis=0)
-        if self.shallow is None:
+        if self.shallow is None or not self.shallow.share:
             return mean
         return mean + self.shallow.share * self.shallow.told(history, items)
 

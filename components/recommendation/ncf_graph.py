@@ -49,9 +49,9 @@ def ncf_graph(model: Ncf, *, users: bool = False) -> onnx.ModelProto:
         more, named = _member(f"m{at}_", weights, users=users)
         steps += more
         constants |= named
-    if model.shallow is not None:
+    if model.shallow is not None and model.shallow.share:
         constants["shallow"] = model.shallow.table * np.float32(model.shallow.share)
-    steps += _joined(len(model.members), shallow=model.shallow is not None)
+    steps += _joined(len(model.members), shallow="shallow" in constants)
     graph = helper.make_graph(
         [split, *nodes_of(*steps)],
         "finloop-ncf",

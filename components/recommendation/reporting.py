@@ -71,11 +71,16 @@ def compared(gains: Mapping[str, Mapping[str, Floats]]) -> Section:
     )
 
 
-def sliced(lists: Lists, segment: npt.ArrayLike, customers: Floats) -> Section:
+def sliced(
+    lists: Lists,
+    gains: Mapping[str, Mapping[str, Floats]],
+    segment: npt.ArrayLike,
+    customers: Floats,
+) -> Section:
     """NDCG@10 of everybody who ranks, for parts of the customers and for merchants hardly known.
 
-    segment: age band of each customer in tens of years, 0 or NaN where unknown. customers: of each
-    merchant, before the test.
+    gains: of all that is new to the customers. segment: age band of each customer in tens of years,
+    0 or NaN where unknown. customers: of each merchant, before the test.
     """
     known = np.isfinite(lists.test.inputs[:, :SEEN]).sum(axis=1)
     decade = np.nan_to_num(np.asarray(segment, dtype=float))
@@ -84,7 +89,6 @@ def sliced(lists: Lists, segment: npt.ArrayLike, customers: Floats) -> Section:
         "merchants paid at": banded(known, _KNOWN),
         "age": banded(age, (30, 40, 50, 60), " years"),
     }
-    gains = lists.gains(lists.test.new)
     rows = [
         (f"{name}: {group}", *_means(gains, np.asarray(members == group)))
         for name, members in groups.items()

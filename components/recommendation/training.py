@@ -64,8 +64,7 @@ def train_candidate(frame: Path, out: Path, config: str) -> tuple[Verdict, dict[
     before = told.people(CALIBRATION, TRAIN)
     model = fit_network(chosen, told.rows, told.content, told.catalogue, before)
     model.export(out)
-    paid = told.paid("test_from", TRAIN, CALIBRATION)
-    write_merchants(out, told.content, neighbours_of(paid))
+    write_merchants(out, told.content, neighbours_of(told.paid))
     return _judge(told, out, model, chosen)
 
 
@@ -104,9 +103,11 @@ class Told:
         """A bound of the windows."""
         return datetime.fromisoformat(self.frame.windows[name])
 
-    def paid(self, until: str, *windows: str) -> csr_matrix:
-        """Weights of what was paid in some windows [customers, merchants], as of a bound."""
-        return weights_matrix(self.rows, self.catalogue, self.bound(until), *windows)
+    @cached_property
+    def paid(self) -> csr_matrix:
+        """Weights of what was paid before the test [customers, merchants], as of its beginning."""
+        began = self.bound("test_from")
+        return weights_matrix(self.rows, self.catalogue, began, TRAIN, CALIBRATION)
 
     def people(self, window: str, *known: str) -> People:
         """Who first paid somewhere in a window, and what was known of them when it began."""
@@ -120,7 +121,7 @@ def _judge(
     """Measure the exported artifact and add its evidence."""
     test, scorer = told.people(TEST, TRAIN, CALIBRATION), Scorer.load(out)
     scores = scorer.score(test.inputs.astype(np.float32))
-    lists = Lists(test, {OURS: scores, **_baselines(told, test, config)})
+    lists = Lists(test, {OURS: scores, **_baselines(told, test, model)})
     gains = lists.gains(test.new)
     metrics = _metrics(told, lists, gains)
     expected = model.probability(history_of_inputs(test.inputs))
@@ -131,8 +132,8 @@ def _judge(
         for split, rows in told.rows.groupby(SPLIT)
     }
     profiles = read_profiles(told.folder).set_index("user_id").reindex(test.users)
-    customers_of = customers(told.paid("test_from", TRAIN, CALIBRATION))
-    sections = [compared(gains), sliced(lists, profiles[SEGMENT], customers_of)]
+    slices = sliced(lists, gains, profiles[SEGMENT], customers(told.paid))
+    sections = [compared(gains), slices]
     Evidence(
         config.model_dump(), told.frame.windows, counts, metrics, verdict, sections, list(LIMITS)
     ).write(out)
@@ -142,12 +143,14 @@ def _judge(
     return verdict, metrics
 
 
-def _baselines(told: Told, test: People, config: LearningConfig) -> dict[str, Floats]:
+def _baselines(told: Told, test: People, model: Ncf) -> dict[str, Floats]:
     """What else could rank: what is popular, what is alike, and the closed form, where it fits."""
-    known = told.paid("test_from", TRAIN, CALIBRATION)
-    shallow = Shallow.of(pairs_of(told.rows, told.catalogue, TRAIN, CALIBRATION), config.ridge)
-    popular = np.broadcast_to(customers(known), test.seen.shape)
-    found = {"popularity": popular, "item_knn": item_knn(known, test)}
+    popular = np.broadcast_to(customers(told.paid), test.seen.shape)
+    found = {"popularity": popular, "item_knn": item_knn(told.paid, test)}
+    # the model holds the same table, unless there was nothing to choose its share by
+    shallow = model.shallow or Shallow.of(
+        pairs_of(told.rows, told.catalogue, TRAIN, CALIBRATION), model.config.ridge
+    )
     return found if shallow is None else {**found, "ease": _told_by(shallow, test)}
 
 

@@ -57,7 +57,8 @@ def test_everybody_who_ranks_is_told_side_by_side() -> None:
 def test_slices_hold_every_customer_once_per_grouping_and_merchants_hardly_known() -> None:
     customers = np.full(ITEMS, 100.0)
     customers[20] = 3
-    section = sliced(lists(), np.array([2.0, 0.0, np.nan]), customers)
+    gains = lists().gains(people().new)
+    section = sliced(lists(), gains, np.array([2.0, 0.0, np.nan]), customers)
     rows = {str(row[0]): row[1:] for row in section.rows}
     assert section.head == ("slice", "customers", "seer", "by number")
     assert rows["merchants paid at: under 1"] == (1, 1.0, 0.0)

@@ -90,3 +90,17 @@ def test_the_artifact_says_what_the_model_says(tmp_path: Path) -> None:
     item, weight = (np.where(nothing, np.nan, column) for column in (told.item, told.weight))
     said = Scorer.load(tmp_path).score(np.concatenate([item, weight], axis=1).astype(np.float32))
     assert said == pytest.approx(network.probability(told), abs=1e-5)
+
+
+def test_a_term_that_says_nothing_is_no_weight_of_the_artifact(tmp_path: Path) -> None:
+    config = NcfConfig(
+        factors=4, layers=(8,), history=LENGTH, epochs=1, group=8, negatives=2, pretrain=False
+    )
+    alone = Ncf.fit(config, town())
+    silent = Ncf(config, alone.members, shallow=Shallow(made().table, 0.0))
+    told = history({0: 2.0, 3: 1.0}, {})
+    assert (silent.margins(told) == alone.margins(told)).all()
+    for name, model in (("alone", alone), ("silent", silent)):
+        model.export(tmp_path / name)
+    written = [(tmp_path / name / "model.onnx").read_bytes() for name in ("alone", "silent")]
+    assert written[0] == written[1]
