@@ -31,7 +31,10 @@ from demo.world import WorldConfig, simulate, write
 from feature_repo.frames import write_frame
 from feature_repo.publish import publish
 
-WORLD = WorldConfig(users=500, merchants=150, days=60)
+WORLD = WorldConfig(users=2_000, merchants=300, days=60)
+_PACE = timedelta(seconds=2.5)
+"""From one payment to the next: each customer pays seventeen times a day, the busiest hour of a
+company all day long, and 200,000 payments end before the daily features are too old to be used."""
 _WINDOWS = (0, 7, 7)
 """Days of training (all), calibration and test."""
 
@@ -125,7 +128,7 @@ class Payments:
         with file.open("w", encoding="utf-8") as out:
             for _ in range(wanted):
                 number = next(self._number)
-                self._when += timedelta(milliseconds=200)
+                self._when += _PACE
                 row = self._rows[number % len(self._rows)]
                 changed = {
                     "transaction_id": f"bench-{number}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,9 @@ def value_writer(field: str) -> Callable[[Any], bytes]:
     return write
 
 
+@lru_cache(1024)
 def read_moment(kept: bytes) -> datetime:
-    """A moment as Redis keeps it."""
+    """A moment as Redis keeps it; most rows are of the same midnights."""
     from google.protobuf.timestamp_pb2 import Timestamp
 
     read = Timestamp.FromString(kept)

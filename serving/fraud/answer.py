@@ -101,7 +101,7 @@ def judge(
 ) -> tuple[Ruling, Verdict]:
     """What the model says of a payment, and what is decided once the rules have spoken."""
     ruling = decide(score, policy_of(model.directory) if model is not None else None)
-    known = values_of(dict(payment), inputs, ruling.probability, ruling.risk_level.value)
+    known = values_of(vars(payment), inputs, ruling.probability, ruling.risk_level.value)
     return ruling, overrule(ruling, rules.hits(known))
 
 

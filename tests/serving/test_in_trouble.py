@@ -28,7 +28,6 @@ from tests.serving.running import serve
 
 DECIDE = "/v1/fraud/decisions"
 KILLS = 20
-SLOW_KILLS = 5
 CRASHES = 2
 SENDERS = 4
 BETWEEN = 20
@@ -208,7 +207,7 @@ def test_every_answer_outlives_twenty_kills(service: Service) -> None:
 @pytest.mark.e2e
 def test_every_answer_outlives_the_workers_that_bentoml_starts_anew(served: Service) -> None:
     """The same with the processes of `finloop serve`, which take longer to come back."""
-    kill_and_account(served, SLOW_KILLS)
+    kill_and_account(served, KILLS)
 
 
 @pytest.mark.e2e

@@ -6,8 +6,8 @@ unseen, `verify.py` looks whether somebody did, `sqlite.py` and
 files of an older layout.
 """
 
-from components.common.ledger.book import Ledger, Named, has_ledger, open_ledger
+from components.common.ledger.book import Begun, Ledger, Named, has_ledger, open_ledger
 from components.common.ledger.tables import canonical_json
 from components.common.records import Record
 
-__all__ = ["Ledger", "Named", "Record", "canonical_json", "has_ledger", "open_ledger"]
+__all__ = ["Begun", "Ledger", "Named", "Record", "canonical_json", "has_ledger", "open_ledger"]

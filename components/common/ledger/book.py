@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -31,6 +31,19 @@ class Named(NamedTuple):
     decision_id: str
 
 
+class Begun:
+    """Records that stand in an open transaction; nobody else can write until it is committed."""
+
+    def __init__(self, written: list[bool], transaction: ExitStack) -> None:
+        self._written = written
+        self._transaction = transaction
+
+    def commit(self) -> list[bool]:
+        """Make them durable, from any thread; as `Ledger.append`."""
+        self._transaction.close()
+        return self._written
+
+
 class Ledger:
     """The append-only record. Safe to share between threads and processes.
 
@@ -55,11 +68,27 @@ class Ledger:
         Raises `FinloopError("ledger_unavailable")` and writes nothing where the disk refuses.
         """
         with self.writing() as (_, writing):
-            tables = [table_of(type(record)) for record in records]
-            return [
-                writing.insert(table, table.values(record)) is not None
-                for table, record in zip(tables, records, strict=True)
-            ]
+            return writing.add(records)
+
+    def begin(self, records: Sequence[Record]) -> Begun | None:
+        """As `append` up to the commit, where nobody has to be waited for.
+
+        None, and nothing begun, where that is not so or the records cannot be written: `append`
+        waits, or says what is wrong.
+        """
+        if not self._store.near or not self._lock.acquire(blocking=False):
+            return None
+        with ExitStack() as stack:
+            stack.callback(self._lock.release)
+            try:
+                stack.enter_context(self._store.writing(wait=False))
+                writing = Writing(self._store)
+                written = writing.add(records)
+                writing.finish()
+            except Exception as error:  # noqa: BLE001 - `append` meets it again and raises it
+                stack.__exit__(type(error), error, error.__traceback__)
+                return None
+            return Begun(written, stack.pop_all())
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Store, Writing]]:

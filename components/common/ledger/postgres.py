@@ -40,6 +40,8 @@ END $$;
 class PostgresStore:
     """One connection, opened anew after it was lost. `patience`: seconds to wait for a writer."""
 
+    near = False
+
     def __init__(self, url: str, patience: float, durability: Durability) -> None:
         self._url = url
         self._setup = (
@@ -64,10 +66,11 @@ class PostgresStore:
             return self._run(sql, values)[1]
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, wait: bool = True) -> Iterator[None]:
         """A transaction of the only writer; readers are not held up."""
         with self._transaction("BEGIN"):
-            self.execute("LOCK TABLE segments IN EXCLUSIVE MODE")
+            lock = "LOCK TABLE segments IN EXCLUSIVE MODE"
+            self.execute(lock if wait else f"{lock} NOWAIT")
             yield
 
     @contextmanager

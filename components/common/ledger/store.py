@@ -18,6 +18,9 @@ class Store(Protocol):
     `FinloopError("ledger_unavailable")`; a statement that it refuses stays the error it is.
     """
 
+    near: bool
+    """Whether statements cost no round trip, so that they may be made where nothing may wait."""
+
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Rows of a query."""
         ...
@@ -26,8 +29,11 @@ class Store(Protocol):
         """How many rows a statement changed."""
         ...
 
-    def writing(self) -> AbstractContextManager[None]:
-        """A transaction of the only writer, durable on leaving; rolled back where it fails."""
+    def writing(self, wait: bool = True) -> AbstractContextManager[None]:
+        """A transaction of the only writer, durable on leaving; rolled back where it fails.
+
+        With `wait` false it fails at once where another writer is in the way.
+        """
         ...
 
     def reading(self) -> AbstractContextManager[None]:

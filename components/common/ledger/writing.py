@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from components.common.ledger.chain import GENESIS, SALT_BYTES, Value, commit, follow
 from components.common.ledger.store import Store
-from components.common.ledger.tables import LedgerTable, utc_text
+from components.common.ledger.tables import LedgerTable, table_of, utc_text
+from components.common.records import Record
 
 SEGMENT_ROWS = 100_000
 """A segment that has so many rows is sealed, and the next transaction begins a new one."""
@@ -34,6 +35,14 @@ class Writing:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._began = self._end = self._open_segment()
+
+    def add(self, records: Sequence[Record]) -> list[bool]:
+        """Write records; False for each one that was there already."""
+        tables = [table_of(type(record)) for record in records]
+        return [
+            self.insert(table, table.values(record)) is not None
+            for table, record in zip(tables, records, strict=True)
+        ]
 
     def insert(self, table: LedgerTable, values: Sequence[Value]) -> int | None:
         """The place of a new row; None where the record is there already."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta, timezone
@@ -156,6 +157,58 @@ def test_readers_are_not_held_up_by_an_open_transaction(
     ledger.append([decision(1)])
     with closing(open_store(where, 30.0, "disk")) as writer, writer.writing():
         assert ledger.decision("d1") == decision(1)
+
+
+def test_what_was_begun_is_there_once_it_is_committed_from_any_thread(
+    file_ledger: Ledger, tmp_path: Path
+) -> None:
+    reader = Ledger(tmp_path / "ledger.db")
+    begun = file_ledger.begin([decision(1), decision(1), decision(2)])
+    assert begun is not None
+    assert list(reader.decisions()) == []
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(begun.commit).result() == [True, False, True]
+    assert list(reader.decisions()) == [decision(1), decision(2)]
+    assert verify(file_ledger).faults == []
+    reader.close()
+
+
+def test_nothing_is_begun_where_somebody_else_writes(file_ledger: Ledger, tmp_path: Path) -> None:
+    other = Ledger(tmp_path / "ledger.db")
+    begun = other.begin([decision(1)])
+    assert begun is not None
+    assert file_ledger.begin([decision(2)]) is None
+    assert other.begin([decision(2)]) is None
+    begun.commit()
+    assert file_ledger.append([decision(2)]) == [True]
+    other.close()
+
+
+def test_who_may_not_wait_is_told_at_once(where: Path | SecretStr) -> None:
+    with (
+        closing(open_store(where, 3600.0, "process")) as one,
+        closing(open_store(where, 3600.0, "process")) as other,
+        one.writing(),
+        pytest.raises(FinloopError, match="has not ended in time"),
+        other.writing(wait=False),
+    ):
+        pass
+
+
+def test_what_cannot_be_written_is_not_begun(file_ledger: Ledger) -> None:
+    bad = replace(decision(2), score=cast(float, "high"))
+    assert file_ledger.begin([decision(1), bad]) is None
+    assert list(file_ledger.decisions()) == []
+    assert file_ledger.append([decision(1)]) == [True]
+
+
+def test_a_database_across_a_network_begins_nothing_beside_requests(
+    where: Path | SecretStr, ledger: Ledger
+) -> None:
+    begun = ledger.begin([decision(1)])
+    assert (begun is None) == isinstance(where, SecretStr)
+    if begun is not None:
+        begun.commit()
 
 
 def test_threads_share_one_ledger(ledger: Ledger) -> None:
