@@ -487,6 +487,25 @@ def test_a_request_that_cannot_be_used_decides_nothing(desk: Desk, mistake: str)
     assert subjects(desk) == []
 
 
+@pytest.mark.parametrize("path", ["/v1/fraud/decisions", "/v1/credit/scores"])
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "malformed_json"),
+        (b"PAR1\xff\xfe\x00", 400, "malformed_json"),
+        (b"[]", 422, "wrong_type"),
+        (b"{}", 422, "missing_field"),
+        (b"x" * 1024 * 1024, 413, "body_too_large"),
+    ],
+    ids=["empty", "not text", "a list", "an empty object", "1 MB"],
+)
+def test_every_address_that_decides_refuses_the_same(
+    desk: Desk, path: str, body: bytes, status: int, code: str
+) -> None:
+    problem_of(desk.client.post(path, content=body), status, code)
+    assert subjects(desk) == []
+
+
 def test_an_id_is_decided_once(desk: Desk) -> None:
     first = payment(amount=100.0)
     given = desk.client.post("/v1/fraud/decisions", json=first)
@@ -511,7 +530,13 @@ def test_an_unknown_user_or_merchant_is_decided_and_what_is_missing_is_named(des
 )
 def test_without_the_right_key_nothing_is_read(desk: Desk, key: str, code: str) -> None:
     headers = {"X-API-Key": key.encode()}
-    for method, path in (("POST", "/v1/fraud/decisions"), ("POST", "/v1/outcomes")):
+    for method, path in (
+        ("POST", "/v1/fraud/decisions"),
+        ("POST", "/v1/credit/scores"),
+        ("GET", "/v1/credit/scores/a1"),
+        ("GET", "/v1/recommendations/kim"),
+        ("POST", "/v1/outcomes"),
+    ):
         answer = desk.client.request(method, path, headers=headers, content=b"x" * 1_000_000)
         problem_of(answer, 401, code)
     assert answer.headers["www-authenticate"] == "Bearer"
