@@ -254,7 +254,8 @@ def _changed(observations: Observations, rules: JudgeRules) -> Finding | None:
     said = f"Decisions that change: {share:.2%} of {pairs.count:,}; limit {limit:.2%}"
     if rate_bounds(pairs.changed, pairs.count, rules.alpha)[0] > limit:
         return Finding("broken", f"{said}, and chance does not explain it.")
-    return _settled(share <= limit, said)
+    no_more_come = not observations.shadow
+    return _settled(share <= limit or no_more_come, said)
 
 
 def _rate(events: int, trials: int) -> float:
@@ -273,4 +274,5 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     _declines,
     _clicks,
 )
-"""In a canary the pairs are requests of the champion that the challenger still scores beside it."""
+"""In a canary the pairs are requests that the challenger scored before the services had heard of
+it. They may speak against a version, but no more of them come, so that none is waited for."""

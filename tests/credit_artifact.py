@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from components.common.artifact import Scorer, matrix
+from components.common.evidence import write_reference, write_sample
 from components.credit.choosing import choose
 from components.credit.features import MODEL_INPUT
 from components.credit.training import ScoringConfig
@@ -41,7 +43,24 @@ def make_applications(seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
 
 def write_credit_artifact(directory: Path, seed: int = 0, kind: str = "scorecard") -> Path:
     """An artifact of one kind of model at its usual configuration."""
-    x, y = make_applications(seed)
+    return _write(directory, *make_applications(seed), seed, kind)
+
+
+def write_credit_candidate(directory: Path, seed: int = 0, *, inverted: bool = False) -> Path:
+    """A model with its evidence, as training leaves it; `seed` is that of the model, which learns
+    from the same applications as every other one.
+
+    An `inverted` one took loans that were repaid for those that defaulted.
+    """
+    x, y = make_applications()
+    _write(directory, x, 1 - y if inverted else y, seed, "scorecard")
+    scorer = Scorer.load(directory)
+    write_reference(directory, scorer, x)
+    write_sample(directory, scorer, x, scorer.score(matrix(x, scorer.inputs)))
+    return directory
+
+
+def _write(directory: Path, x: pd.DataFrame, y: np.ndarray, seed: int, kind: str) -> Path:
     config = ScoringConfig(kinds=kind, trials=0, folds=2, tuning_seconds=0, seed=seed)
     earlier, later = slice(EARLIER), slice(EARLIER, None)
     chosen = choose((x[earlier], y[earlier]), (x[later], y[later]), config.choosing)

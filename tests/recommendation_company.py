@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,6 +14,7 @@ import pytest
 
 from components.common import lake
 from components.common.evaluation import Metric
+from components.common.feature_tables import build
 from components.common.ingest import ingest
 from components.common.settings import Settings
 from components.common.training_data import Windows
@@ -20,6 +22,7 @@ from components.common.verdict import Verdict
 from components.recommendation.interactions import write_frame
 from components.recommendation.training import train_candidate
 from demo.world import WorldConfig, simulate, write
+from feature_repo.publish import publish
 
 CONFIG = (
     '{"factors": 8, "layers": [16, 8], "negatives": 8, "group": 8, "batch": 256, "epochs": 10, '
@@ -53,10 +56,23 @@ class Company:
         write_frame(self.settings, self.windows, self.folder / "frame")
         return self.folder / "frame"
 
+    def train(self, into: Path, seed: int) -> Path:
+        """Another artifact that has learnt the same with another seed."""
+        train_candidate(self.frame, into, json.dumps({**json.loads(CONFIG), "seed": seed}))
+        return into
+
     @cached_property
     def trained(self) -> tuple[Verdict, dict[str, Metric]]:
         """What training said; the artifact is in `artifact`."""
         return train_candidate(self.frame, self.folder / "artifact", CONFIG)
+
+    def publish(self, settings: Settings) -> None:
+        """Fill the feature store of an installation with what is known of the company."""
+        tables = self.folder / "tables"
+        if not tables.exists():
+            lake_digest = lake.digest(self.settings.lake)
+            build(self.settings.lake, tables, lake_digest, "code", self.settings.timezone)
+        publish(settings, tables)
 
     @property
     def artifact(self) -> Path:

@@ -149,6 +149,13 @@ def test_pairs_count_in_a_canary_too() -> None:
     assert verdict.action == Action.ROLL_BACK
 
 
+def test_a_canary_does_not_wait_for_pairs_that_will_not_come() -> None:
+    left_over = replace(CANARY, pairs=Pairs(2, changed=1, psi=0.4, rank_correlation=1.0))
+
+    assert judge(left_over, RULES).action == Action.PROMOTE
+    assert judge(replace(left_over, stage="shadow", shadow=True), RULES).action == Action.HOLD
+
+
 def test_a_sensible_improvement_after_drift_passes() -> None:
     improved = _pairs(psi=0.18, rank_correlation=0.6, changed=38)
 

@@ -5,43 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
-from components.common.errors import unavailable
 from components.common.ledger import Ledger
 from components.common.settings import Settings
 from components.fraud import XGBOOST
 from monitoring.retrain import Retraining, last_retrain, launch_once
 
 from .conftest import MODEL, NOW
+from .runs import Ended, Runs
 
 PLAN = (("data", {"include_ledger": "true"}), (MODEL, {"author": "monitor"}))
-
-
-@dataclass(frozen=True)
-class Ended:
-    ok: bool
-    run_id: str
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass
-class Runs:
-    """Remembers what was run; a pipeline of `fails` ends badly, one of `raises` does not start."""
-
-    fails: tuple[str, ...] = ()
-    raises: tuple[str, ...] = ()
-    ran: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def __call__(self, pipeline: str, arguments: Mapping[str, str]) -> Ended:
-        if pipeline in self.raises:
-            raise unavailable("kfp_unavailable", "Kubeflow does not answer.")
-        self.ran.append((pipeline, dict(arguments)))
-        ok = pipeline not in self.fails
-        return Ended(ok, f"run-{pipeline}", () if ok else ("The gate failed.",))
 
 
 def _launch(ledger: Ledger, runs: Runs, key: str = "w1") -> Retraining | None:

@@ -20,7 +20,7 @@ from monitoring.rollout import step
 from monitoring.watch import Watched, watch
 
 from .conftest import MODEL, NOW
-from .test_retrain import Runs
+from .runs import Runs
 
 FIRST = datetime(2025, 5, 1, 15, tzinfo=UTC)
 """Midnight in Seoul."""

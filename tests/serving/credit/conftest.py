@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
 from components.common.sealing import seal
@@ -21,38 +17,7 @@ from serving.common.manifest import Deployment, Manifest, Release, write_manifes
 from serving.common.runtime import Runtime
 from tests.credit_artifact import write_credit_artifact
 from tests.serving.conftest import KEY
-
-
-@dataclass
-class CreditDesk:
-    """A client of the app, and the runtime behind it."""
-
-    client: TestClient
-    runtime: Runtime
-
-    def score(self, **changes: Any) -> Response:
-        """Ask for the score of an application of a minute ago, with other values where named."""
-        return self.client.post("/v1/credit/scores", json=application(**changes))
-
-    def serve(self, deployment: Deployment) -> None:
-        """Have the app serve a deployment."""
-        generation = self.runtime.models.current.generation + 1
-        manifest = Manifest(generation, {SCORING.name: deployment})
-        write_manifest(self.runtime.settings.serving, manifest)
-        self.runtime.models.refresh()
-
-
-def application(**changes: Any) -> dict[str, Any]:
-    """An application of a minute ago."""
-    when = datetime.now(UTC) - timedelta(minutes=1)
-    known = {
-        "application_id": "a1",
-        "event_timestamp": when.isoformat(),
-        "user_id": "kim",
-        "loan_amount": 8_000_000.0,
-        "term_months": 24,
-    }
-    return {**known, **changes}
+from tests.serving.credit.desk import CreditDesk
 
 
 @pytest.fixture(scope="session")

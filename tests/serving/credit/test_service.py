@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,7 @@ from serving.common.library import Library
 from serving.common.manifest import Deployment, Release
 from serving.common.models import Loaded
 from serving.common.replay import replay
-from tests.serving.credit.conftest import CreditDesk, application
-
-INCOME, DEBT = 40_000_000.0, 0.2
+from tests.serving.credit.desk import INCOME, CreditDesk, application
 
 
 def only(desk: CreditDesk) -> Decision:
@@ -30,28 +28,8 @@ def only(desk: CreditDesk) -> Decision:
     return found
 
 
-def know(desk: CreditDesk, user: str = "kim", **values: Any) -> None:
-    """Put what is known of a user into the online store."""
-    name = pseudonymise(user, desk.runtime.pseudonym_key)
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = {
-        "credit_profile": {
-            "annual_income": INCOME,
-            "employment_months": 40.0,
-            "education_level": 4.0,
-            "birth_year": 1990.0,
-        },
-        "credit_bureau": {"bureau_score": 720.0, "existing_loans": 1.0, "debt_to_income": DEBT},
-        "credit_spending": {name: 1.0 for name in MODEL_INPUT if name.startswith("spend_")},
-    }
-    for view, known in rows.items():
-        told = {column: values.get(column, value) for column, value in known.items()}
-        row = {"user_id": name, "event_timestamp": midnight - timedelta(days=2), **told}
-        desk.runtime.online.write(view, [row])
-
-
 def test_an_application_gets_a_score_a_grade_and_a_decision(credit_desk: CreditDesk) -> None:
-    know(credit_desk)
+    credit_desk.know()
     answer = credit_desk.score().json()
     assert answer["degraded"] == []
     assert 0 < answer["probability"] < 1
@@ -99,7 +77,7 @@ def test_without_a_model_a_person_looks_at_it(credit_desk: CreditDesk) -> None:
 
 
 def test_a_loan_that_is_not_granted_is_explained(credit_desk: CreditDesk) -> None:
-    know(credit_desk, debt_to_income=1.6, existing_loans=4.0)
+    credit_desk.know(debt_to_income=1.6, existing_loans=4.0)
     answer = credit_desk.score(loan_amount=2 * INCOME).json()
     assert answer["decision"] in ("REVIEW", "DECLINE")
     codes = [one["code"] for one in answer["risk_factors"]]
@@ -113,7 +91,7 @@ def test_what_would_help_does(credit_desk: CreditDesk) -> None:
     asked_for = {
         debt: credit_desk.score(application_id=f"asks-{debt}", loan_amount=INCOME / 2).json()
         for debt in np.linspace(0.05, 1.5, 30).tolist()
-        if know(credit_desk, debt_to_income=debt) is None
+        if credit_desk.know(debt_to_income=debt) is None
     }
     helped = {debt: one for debt, one in asked_for.items() if one["what_would_help"]}
     debt, answer = next(iter(helped.items()))
@@ -124,14 +102,14 @@ def test_what_would_help_does(credit_desk: CreditDesk) -> None:
     asked = {"loan_amount": changed.pop("loan_amount", INCOME / 2)}
     if "term_months" in helps["changes"]:
         asked["term_months"] = int(helps["changes"]["term_months"])
-    know(credit_desk, **{"debt_to_income": debt, **changed})
+    credit_desk.know(**{"debt_to_income": debt, **changed})
     after = credit_desk.score(application_id="follows", **asked).json()
     assert after["decision"] == "APPROVE"
     assert after["probability"] == pytest.approx(helps["probability"], abs=1e-6)
 
 
 def test_a_granted_loan_has_risk_factors_and_no_reasons(credit_desk: CreditDesk) -> None:
-    know(credit_desk, debt_to_income=0.0, existing_loans=0.0, bureau_score=900.0)
+    credit_desk.know(debt_to_income=0.0, existing_loans=0.0, bureau_score=900.0)
     answer = credit_desk.score(loan_amount=INCOME / 20).json()
     assert (answer["decision"], answer["reasons"]) == ("APPROVE", [])
     assert answer["what_would_help"] is None
@@ -177,7 +155,7 @@ def test_what_is_answered_can_be_given_again_to_the_byte(
     for number in range(12):
         user = f"user-{number}"
         if number % 2:
-            know(credit_desk, user, debt_to_income=0.3 * number)
+            credit_desk.know(user, debt_to_income=0.3 * number)
         credit_desk.score(application_id=f"a{number}", user_id=user)
     credit_desk.serve(Deployment())
     credit_desk.score(application_id="without a model")

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
-from components.common import lake
-from components.common.feature_tables import build
 from components.common.identity import pseudonymise
-from components.common.records import Decision, Feedback
+from components.common.records import Feedback
 from components.common.sealing import seal
 from components.recommendation import NCF
 from components.recommendation.catalogue import Catalogue
 from components.recommendation.served import feedback_to_row
-from feature_repo.publish import publish
 from feature_repo.recommendation_lists import lists_of
 from feature_repo.store import open_store
 from monitoring.click_through import click_through
@@ -34,50 +29,15 @@ from serving.common.runtime import Runtime
 from serving.privacy import erase_person
 from tests.recommendation_company import Company
 from tests.serving.conftest import KEY, await_true
-
-USERS = [f"u{number:06d}" for number in range(1, 151)]
-
-
-@dataclass
-class Counter:
-    """A client of the app over the company, and what is known of it."""
-
-    client: TestClient
-    runtime: Runtime
-    company: Company
-    release: Release
-
-    def ask(self, user: str = USERS[0], **query: Any) -> Response:
-        return self.client.get(f"/v1/recommendations/{user}", params=query)
-
-    def list(self, user: str = USERS[0], **query: Any) -> dict[str, Any]:
-        answer = self.ask(user, **query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def paid(self, user: str) -> pd.DataFrame:
-        who = pseudonymise(user, self.runtime.pseudonym_key)
-        return self.company.payments[self.company.payments["user_id"] == who]
-
-    def serve(self, deployment: Deployment) -> None:
-        generation = self.runtime.models.current.generation + 1
-        write_manifest(self.runtime.settings.serving, Manifest(generation, {NCF.name: deployment}))
-        self.runtime.models.refresh()
-
-    def decision(self, answer: dict[str, Any]) -> Decision:
-        found = self.runtime.ledger.decision(answer["decision_id"])
-        assert found is not None
-        return found
+from tests.serving.recommendation.desk import USERS, Counter, report
 
 
 @pytest.fixture(scope="module")
-def counter(shops: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
-    tables = tmp_path_factory.mktemp("tables")
+def counter(shops: Company) -> Iterator[Counter]:
     settings = shops.settings.model_copy(
         update={"api_keys": {"tests": hashlib.sha256(KEY.encode()).hexdigest()}}
     )
-    build(settings.lake, tables, lake.digest(settings.lake), "code", settings.timezone)
-    publish(settings, tables)
+    shops.publish(settings)
     release = Release("1", seal(shops.artifact).digest, str(shops.artifact), "1")
     write_manifest(settings.serving, Manifest(1, {NCF.name: Deployment(release)}))
     runtime = Runtime(settings, services())
@@ -256,17 +216,6 @@ def test_a_key_is_needed_and_an_endless_id_is_refused(counter: Counter) -> None:
     bare = counter.client.get(f"/v1/recommendations/{USERS[0]}", headers={"X-API-Key": "wrong"})
     assert (bare.status_code, bare.json()["code"]) == (401, "api_key_wrong")
     assert counter.ask("u" * 129).json()["code"] == "wrong_length"
-
-
-def report(kind: str, answer: dict[str, Any], place: int = 0) -> dict[str, Any]:
-    """Feedback on one merchant of a list."""
-    return {
-        "kind": kind,
-        "decision_id": answer["decision_id"],
-        "merchant_id": answer["items"][place]["merchant_id"],
-        "outcome_timestamp": answer["event_timestamp"],
-        "source": "app",
-    }
 
 
 def test_impressions_and_clicks_come_back_once(counter: Counter) -> None:
