@@ -40,6 +40,7 @@ bench: $(READY)  ## every measured claim, as JSON
 	$(BIN)/finloop bench sequence --json
 	$(BIN)/finloop bench parity --json $(if $(DATA),--data $(DATA))
 	$(BIN)/finloop bench lists --json
+	$(BIN)/finloop bench answers --json
 	$(BIN)/finloop bench serving --json
 
 lock: $(READY)  ## resolve the ranges of pyproject.toml anew
