@@ -53,7 +53,7 @@ def run(data: Path | None, say: Say, requests: int = REQUESTS) -> tuple[Row, ...
         folder = Path(name)
         address = stack.enter_context(redis_server(folder / "redis"))
         company = found(folder, address, _LESSONS, say)
-        first, *_ = company.versions(XGBOOST)[::-1]
+        first = company.versions(XGBOOST)[-1]
         company.promote(first, XGBOOST)
         with Supervisor() as supervisor:
             began = perf_counter()

@@ -26,11 +26,14 @@ class Desk:
 
     def serve(self, deployment: Deployment) -> None:
         """Have the app serve a deployment."""
-        generation = self.runtime.models.current.generation + 1
-        write_manifest(
-            self.runtime.settings.serving, Manifest(generation, {"fraud-xgboost": deployment})
-        )
-        self.runtime.models.refresh()
+        follow(self.runtime, {"fraud-xgboost": deployment})
+
+
+def follow(runtime: Runtime, models: dict[str, Deployment]) -> None:
+    """Write the next manifest, of these models alone, and have a worker load it."""
+    generation = runtime.models.current.generation + 1
+    write_manifest(runtime.settings.serving, Manifest(generation, models))
+    runtime.models.refresh()
 
 
 def payment(**changes: Any) -> dict[str, Any]:

@@ -78,17 +78,16 @@ class Ledger:
         """
         if not self._store.near or not self._lock.acquire(blocking=False):
             return None
-        with ExitStack() as stack:
-            stack.callback(self._lock.release)
-            try:
+        try:
+            with ExitStack() as stack:
+                stack.callback(self._lock.release)
                 stack.enter_context(self._store.writing(wait=False))
                 writing = Writing(self._store)
                 written = writing.add(records)
                 writing.finish()
-            except Exception as error:  # noqa: BLE001 - `append` meets it again and raises it
-                stack.__exit__(type(error), error, error.__traceback__)
-                return None
-            return Begun(written, stack.pop_all())
+                return Begun(written, stack.pop_all())
+        except Exception:  # noqa: BLE001 - rolled back; `append` meets it again and raises it
+            return None
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Store, Writing]]:

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 from components.common.identity import pseudonymise
 from components.credit import SCORING
 from components.credit.features import MODEL_INPUT
-from serving.common.manifest import Deployment, Manifest, write_manifest
+from serving.common.manifest import Deployment
 from serving.common.runtime import Runtime
+from tests.serving.desk import follow
 
 INCOME, DEBT = 40_000_000.0, 0.2
 _KNOWN = {
@@ -62,10 +63,7 @@ class CreditDesk:
 
     def serve(self, deployment: Deployment) -> None:
         """Have the app serve a deployment."""
-        generation = self.runtime.models.current.generation + 1
-        manifest = Manifest(generation, {SCORING.name: deployment})
-        write_manifest(self.runtime.settings.serving, manifest)
-        self.runtime.models.refresh()
+        follow(self.runtime, {SCORING.name: deployment})
 
 
 def application(**changes: Any) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from components.fraud.decision import Policy
 from components.fraud.sequence import Sequence, SequenceConfig
 from components.fraud.sequence_steps import STEP, STEPS
 from serving.common.library import Library
-from serving.common.manifest import Deployment, Manifest, Release, write_manifest
+from serving.common.manifest import Deployment, Release
 from serving.common.models import Fleet, Loaded
 from serving.common.replay import replay
-from tests.serving.desk import Desk
+from tests.serving.desk import Desk, follow
 from tests.serving.fraud.test_service import DEAR, Broken
 
 
@@ -53,14 +53,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture
 def pair(desk: Desk, releases: dict[str, Release], network: Release) -> Desk:
     """The app with both models in production."""
-    serve(desk, {XGBOOST.name: Deployment(releases["1"]), LSTM.name: Deployment(network)})
+    follow(desk.runtime, {XGBOOST.name: Deployment(releases["1"]), LSTM.name: Deployment(network)})
     return desk
-
-
-def serve(desk: Desk, deployments: dict[str, Deployment]) -> None:
-    generation = desk.runtime.models.current.generation + 1
-    write_manifest(desk.runtime.settings.serving, Manifest(generation, deployments))
-    desk.runtime.models.refresh()
 
 
 def members(desk: Desk) -> list[Member]:
@@ -132,7 +126,7 @@ def test_a_member_that_fails_is_named_and_the_other_one_decides(pair: Desk) -> N
 
 
 def test_the_network_alone_answers_without_the_trees(desk: Desk, network: Release) -> None:
-    serve(desk, {LSTM.name: Deployment(network)})
+    follow(desk.runtime, {LSTM.name: Deployment(network)})
     answer = desk.decide().json()
     assert answer["model"]["name"] == LSTM.name
     assert "model_missing" not in answer["degraded"]
@@ -141,7 +135,7 @@ def test_the_network_alone_answers_without_the_trees(desk: Desk, network: Releas
 
 
 def test_the_network_says_why_where_it_decides_alone(desk: Desk, network: Release) -> None:
-    serve(desk, {LSTM.name: Deployment(network)})
+    follow(desk.runtime, {LSTM.name: Deployment(network)})
     first, second = desk.decide(amount=DEAR).json(), desk.decide(transaction_id="t2").json()
     assert (first["decision"], first["reasons"]) == ("APPROVE", [])
     assert second["decision"] == "DECLINE"
@@ -161,7 +155,7 @@ def test_a_network_in_shadow_scores_and_does_not_answer(
     eventually: Callable[..., None],
 ) -> None:
     shadow = Deployment(None, network, "shadow", 0.0, "salt")
-    serve(desk, {XGBOOST.name: Deployment(releases["1"]), LSTM.name: shadow})
+    follow(desk.runtime, {XGBOOST.name: Deployment(releases["1"]), LSTM.name: shadow})
     answer = desk.decide().json()
     assert [one["name"] for one in answer["members"]] == [XGBOOST.name]
     eventually(lambda: list(desk.runtime.ledger.shadows()), "a shadow score")

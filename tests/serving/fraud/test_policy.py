@@ -26,8 +26,8 @@ from serving.common.library import Library
 from serving.common.manifest import Deployment, Release
 from serving.common.models import Fleet, Loaded
 from serving.common.replay import replay
-from tests.serving.desk import Desk
-from tests.serving.fraud.test_members import last, members, network, serve
+from tests.serving.desk import Desk, follow
+from tests.serving.fraud.test_members import last, members, network
 from tests.serving.fraud.test_service import DEAR, Broken
 
 __all__ = ["network"]
@@ -69,7 +69,7 @@ def whole(
 ) -> Desk:
     """The app with both models and a policy in production."""
     models = {XGBOOST.name: Deployment(releases["1"]), LSTM.name: Deployment(network)}
-    serve(desk, {**models, POLICY.name: Deployment(policies["3"])})
+    follow(desk.runtime, {**models, POLICY.name: Deployment(policies["3"])})
     return desk
 
 
@@ -78,7 +78,7 @@ def serve_policy(desk: Desk, deployment: Deployment) -> None:
     fleets = desk.runtime.models.current.fleets
     champions = {name: fleet.champion for name, fleet in fleets.items()}
     models = {name: Deployment(one.release) for name, one in champions.items() if one is not None}
-    serve(desk, models | {POLICY.name: deployment})
+    follow(desk.runtime, models | {POLICY.name: deployment})
 
 
 def break_down(desk: Desk, name: str) -> None:
@@ -208,7 +208,7 @@ def test_a_policy_in_shadow_hears_what_the_members_said(
 
 
 def test_a_policy_alone_has_nobody_to_listen_to(desk: Desk, policies: dict[str, Release]) -> None:
-    serve(desk, {POLICY.name: Deployment(policies["3"])})
+    follow(desk.runtime, {POLICY.name: Deployment(policies["3"])})
     answer = desk.decide().json()
     assert answer["model"] is None
     assert "model_missing" in answer["degraded"]

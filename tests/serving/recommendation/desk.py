@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 from components.common.identity import pseudonymise
 from components.common.records import Decision
 from components.recommendation import NCF
-from serving.common.manifest import Deployment, Manifest, Release, write_manifest
+from serving.common.manifest import Deployment, Release
 from serving.common.runtime import Runtime
 from tests.recommendation_company import Company
+from tests.serving.desk import follow
 
 USERS = [f"u{number:06d}" for number in range(1, 151)]
 
@@ -41,9 +42,7 @@ class Counter:
         return self.company.payments[self.company.payments["user_id"] == who]
 
     def serve(self, deployment: Deployment) -> None:
-        generation = self.runtime.models.current.generation + 1
-        write_manifest(self.runtime.settings.serving, Manifest(generation, {NCF.name: deployment}))
-        self.runtime.models.refresh()
+        follow(self.runtime, {NCF.name: deployment})
 
     def decision(self, answer: dict[str, Any]) -> Decision:
         found = self.runtime.ledger.decision(answer["decision_id"])
