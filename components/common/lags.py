@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -41,15 +42,14 @@ def lag_names(features: Sequence[str], lags: int) -> tuple[str, ...]:
 
 def flatten(past: Mapping[str, Sequence[float | None]]) -> dict[str, float | None]:
     """Named inputs of feature → values of the events before, newest first."""
-    found: dict[str, float | None] = {}
-    for feature, values in past.items():
-        found.update(zip(_names_before(feature, len(values)), values, strict=True))
-    return found
+    names = _names_before(tuple(past), tuple(map(len, past.values())))
+    return dict(zip(names, chain.from_iterable(past.values()), strict=True))
 
 
 @cache
-def _names_before(feature: str, lags: int) -> tuple[str, ...]:
-    return tuple(lag_name(feature, lag) for lag in range(1, lags + 1))
+def _names_before(features: tuple[str, ...], lags: tuple[int, ...]) -> tuple[str, ...]:
+    pairs = zip(features, lags, strict=True)
+    return tuple(lag_name(feature, lag) for feature, n in pairs for lag in range(1, n + 1))
 
 
 def at_lag(

@@ -186,6 +186,8 @@ def _step(values: Step) -> Step | None:
     return None if values == _NOTHING else values
 
 
-def _known(values: Sequence[float | None]) -> list[float | None]:
-    """The values, NaN as none: it alone is not itself."""
+def _known(values: Sequence[float]) -> Sequence[float | None]:
+    """The values, NaN as none: it alone is not itself, and makes a sum what it is."""
+    if not math.isnan(sum(values)):
+        return values
     return [value if value == value else None for value in values]

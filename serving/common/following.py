@@ -1,4 +1,4 @@
-"""The process beside the services: registry to manifest, ledger to online store."""
+"""The process beside the services: registry to manifest, ledger to online store, log to file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from serving.common.domain import services
 from serving.common.online_features import OnlineFeatures
 from serving.common.position import Position
 from serving.common.sync import Sync
+from serving.common.tidying import Tidier
 from serving.common.watching import repeat
 
 _REGISTRY_SECONDS = 1.0
 _LEDGER_SECONDS = 0.5
+_TIDY_SECONDS = 0.25
 
 
 async def follow(settings: Settings) -> None:
     """Keep manifest and online store up to date until SIGTERM or Ctrl-C.
 
-    The two do not wait for each other: with MLflow down, histories stay fresh all the same.
+    They do not wait for each other: with MLflow down, histories stay fresh all the same.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -32,6 +34,7 @@ async def follow(settings: Settings) -> None:
     await asyncio.gather(
         repeat(Sync(settings, models).step, _REGISTRY_SECONDS, stop),
         repeat(make_carrier(settings).step, _LEDGER_SECONDS, stop),
+        repeat(Tidier(lambda: open_ledger(settings)).step, _TIDY_SECONDS, stop),
     )
 
 

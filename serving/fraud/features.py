@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -11,6 +10,8 @@ from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from components.common.lags import flatten
 from components.common.records import Decision
@@ -162,19 +163,38 @@ def _troubles(rows: Mapping[str, ViewRow], history: History) -> Iterable[str]:
         yield f"{HISTORY}_{trouble}"
 
 
+class _Asked(msgspec.Struct):
+    """What is remembered of a request."""
+
+    merchant_id: str
+    amount: float
+    device_id: str | None
+    latitude: float | None
+    longitude: float | None
+
+
+class _Known(msgspec.Struct):
+    """What is remembered of the facts, which hold a hundred numbers more."""
+
+    inputs: dict[str, float | None]
+
+
+_ASKED, _KNOWN = msgspec.json.Decoder(_Asked), msgspec.json.Decoder(_Known)
+
+
 def transaction_of(decision: Decision) -> Transaction:
     """The payment that a recorded decision was about, and what was known of it."""
-    asked = json.loads(decision.request)
-    known = json.loads(decision.features)["inputs"]
+    asked = _ASKED.decode(decision.request)
+    known = _KNOWN.decode(decision.features).inputs
     return Transaction(
         transaction_id=decision.subject_id,
         event_timestamp=decision.event_timestamp,
         user_id=decision.entity_id,
-        merchant_id=asked["merchant_id"],
-        amount=asked["amount"],
-        device_id=asked["device_id"],
-        latitude=asked["latitude"],
-        longitude=asked["longitude"],
+        merchant_id=asked.merchant_id,
+        amount=asked.amount,
+        device_id=asked.device_id,
+        latitude=asked.latitude,
+        longitude=asked.longitude,
         step=step_of(known),
     )
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -77,6 +78,18 @@ def test_decisions_reach_the_feature_store_through_the_follower(running: Running
     ledger.close()
     assert found is not None
     assert json.loads(found.features)["inputs"]["history_count"] == last["n"]
+
+
+def test_the_log_of_the_ledger_is_kept_short_by_the_follower(running: Running) -> None:
+    """So few decisions are far from what a commit copies by itself."""
+
+    def log_began() -> bytes:
+        assert running.decide(f"log-{next(number)}").status_code == 200
+        return Path(f"{running.settings.ledger}-wal").read_bytes()[16:24]
+
+    number = count()
+    first = log_began()
+    await_true(lambda: log_began() != first, "a log that begins again")
 
 
 def test_a_new_champion_takes_over_without_one_failed_request(running: Running) -> None:

@@ -108,6 +108,11 @@ class Ledger:
         with self._lock:
             self._store.forget_removed()
 
+    def tidy(self) -> None:
+        """Do beside the writers what one of their commits would have to do now and then."""
+        with self._lock:
+            self._store.tidy()
+
     def decision(self, decision_id: str) -> Decision | None:
         """The decision of that id."""
         return next(self.decisions("decision_id = ?", decision_id), None)

@@ -84,6 +84,9 @@ class PostgresStore:
         for table in TABLES:
             self.execute(f"VACUUM {table.name}")
 
+    def tidy(self) -> None:
+        """Nothing: the server has processes for it."""
+
     def close(self) -> None:
         """Give the connection back."""
         connection, self._connection = self._connection, None

@@ -26,8 +26,8 @@ killed process does not take along and a power cut does."""
 _CACHE_KB = 16_384
 """Pages in memory: new rows go to places all over the indexes of a ledger of millions."""
 _CHECKPOINT_PAGES = 4_000
-"""Length of the log (16 MB) at which a commit copies it into the file: one decision is about
-twenty pages, and most of them are in the log many times by then, and copied once."""
+"""Length of the log (16 MB) at which a commit copies into the file what `tidy` has not: a
+decision is about twenty pages, and most are in the log many times by then, and copied once."""
 _IN_THE_WAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
 _RETRY_SECONDS = 0.05
 
@@ -74,6 +74,14 @@ class SqliteStore:
     def forget_removed(self) -> None:
         """Empty the log into the file, where freed pages were overwritten with zeros."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def tidy(self) -> None:
+        """Copy the log into the file as far as nobody has to wait for it.
+
+        The second time takes what was written during the first, and mostly nothing is left then.
+        """
+        for _ in range(2):
+            self.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close the file."""

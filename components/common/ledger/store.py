@@ -44,6 +44,10 @@ class Store(Protocol):
         """Leave no copy of removed rows in the files, as far as the database can."""
         ...
 
+    def tidy(self) -> None:
+        """Do beside the writers what one of their commits would have to do now and then."""
+        ...
+
     def close(self) -> None:
         """Give the connection back."""
         ...

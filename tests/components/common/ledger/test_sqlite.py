@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,9 @@ from threading import Barrier
 import pytest
 
 from components.common.errors import FinloopError
+from components.common.ledger import Ledger
 from components.common.ledger.sqlite import SqliteStore, patiently
+from components.common.records import Decision
 
 
 def _refused(code: int) -> sqlite3.OperationalError:
@@ -83,3 +86,35 @@ def test_a_writer_that_does_not_end_is_one_clear_sentence(tmp_path: Path) -> Non
         second.writing(),
     ):
         pass
+
+
+def log_began(path: Path) -> bytes:
+    """What names the log's present life: SQLite draws it anew when it begins the log again."""
+    return Path(f"{path}-wal").read_bytes()[16:24]
+
+
+def test_a_tidy_log_begins_again_though_nobody_who_writes_has_copied_it(
+    tmp_path: Path, decision: Callable[..., Decision]
+) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(Ledger(path)) as writer, closing(Ledger(path)) as beside:
+        writer.append([decision(1)])
+        began = log_began(path)
+        writer.append([decision(2)])
+        assert log_began(path) == began
+        beside.tidy()
+        writer.append([decision(3)])
+        assert log_began(path) != began
+        assert [one.decision_id for one in beside.decisions()] == ["d1", "d2", "d3"]
+
+
+def test_tidying_waits_for_nobody_and_nobody_for_it(
+    tmp_path: Path, decision: Callable[..., Decision]
+) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(Ledger(path)) as writer, closing(Ledger(path)) as beside:
+        begun = writer.begin([decision(1)])
+        assert begun is not None
+        beside.tidy()
+        assert begun.commit() == [True]
+        assert [one.decision_id for one in beside.decisions()] == ["d1"]
