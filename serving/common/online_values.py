@@ -21,8 +21,8 @@ _DOUBLE = b"\x29"
 """Before the eight bytes of a number: field 5 of the message."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _unpack_double = struct.Struct("<d").unpack_from
-_DOUBLES, _PACKED = 0x7A, 0x0A
-"""Before the length of a list of numbers (field 15), and of the numbers in it (field 1)."""
+_DOUBLES = 0x7A
+"""How a list of numbers begins: field 15."""
 
 
 def entity_key(entity: str, key: str) -> bytes:
@@ -38,9 +38,10 @@ def read_value(kept: bytes | None) -> Any:
         return None
     if len(kept) == 9 and kept[:1] == _DOUBLE:  # most are, and a message would be made for each
         return _unpack_double(kept, 1)[0]
-    head = len(kept) % 8
-    if kept[0] == _DOUBLES and head in (4, 6) and kept[head // 2] == _PACKED:
-        return list(_numbers(len(kept) // 8).unpack_from(kept, head))
+    if kept[0] == _DOUBLES:
+        head, numbers = _numbers(len(kept) // 8)
+        if kept.startswith(head):
+            return list(numbers.unpack_from(kept, len(head)))
     value = _message().FromString(kept)
     kind = value.WhichOneof("val")
     if kind is None:
@@ -49,9 +50,12 @@ def read_value(kept: bytes | None) -> Any:
     return list(held.val) if kind.endswith("_list_val") else held
 
 
-@cache
-def _numbers(count: int) -> struct.Struct:
-    return struct.Struct(f"<{count}d")
+@lru_cache(1024)
+def _numbers(count: int) -> tuple[bytes, struct.Struct]:
+    """What stands before so many numbers of a list, and how they are read."""
+    numbers = struct.Struct(f"<{count}d")
+    whole = _message()(double_list_val={"val": [0.0] * count}).SerializeToString()
+    return whole[: len(whole) - numbers.size], numbers
 
 
 def value_writer(field: str) -> Callable[[Any], bytes]:

@@ -22,12 +22,13 @@ def test_a_list_of_numbers_of_any_length(count: int) -> None:
     assert read_value(held(double_list_val={"val": numbers})) == numbers
 
 
-def test_a_list_of_numbers_may_be_spelled_one_by_one() -> None:
-    each = [b"\x09" + struct.pack("<d", number) for number in (1.5, -2.0, 7.0)]
-    inner = b"".join(each)
+@pytest.mark.parametrize("count", range(1, 14))
+def test_a_list_of_numbers_may_be_spelled_one_by_one(count: int) -> None:
+    numbers = np.random.default_rng(count).normal(size=count).tolist()
+    inner = b"".join(b"\x09" + struct.pack("<d", number) for number in numbers)
     kept = bytes([0x7A, len(inner)]) + inner
-    assert Value.FromString(kept).double_list_val.val == [1.5, -2.0, 7.0]
-    assert read_value(kept) == [1.5, -2.0, 7.0]
+    assert list(Value.FromString(kept).double_list_val.val) == numbers
+    assert read_value(kept) == numbers
 
 
 def test_what_is_no_number_stays_none() -> None:
