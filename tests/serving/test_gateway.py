@@ -17,6 +17,7 @@ import pytest
 
 from components.common.ledger import Ledger
 from serving.common.position import Position
+from tests.ledger_log import log_began
 from tests.serving.conftest import await_true
 from tests.serving.running import Running, serve
 
@@ -83,13 +84,13 @@ def test_decisions_reach_the_feature_store_through_the_follower(running: Running
 def test_the_log_of_the_ledger_is_kept_short_by_the_follower(running: Running) -> None:
     """So few decisions are far from what a commit copies by itself."""
 
-    def log_began() -> bytes:
+    def began() -> bytes:
         assert running.decide(f"log-{next(number)}").status_code == 200
-        return Path(f"{running.settings.ledger}-wal").read_bytes()[16:24]
+        return log_began(running.settings.ledger)
 
     number = count()
-    first = log_began()
-    await_true(lambda: log_began() != first, "a log that begins again")
+    first = began()
+    await_true(lambda: began() != first, "a log that begins again")
 
 
 def test_a_new_champion_takes_over_without_one_failed_request(running: Running) -> None:

@@ -31,7 +31,7 @@ def test_a_list_of_numbers_may_be_spelled_one_by_one(count: int) -> None:
     assert read_value(kept) == numbers
 
 
-def test_what_is_no_number_stays_none() -> None:
+def test_what_is_no_number_stays_what_it_is() -> None:
     found = read_value(held(double_list_val={"val": [1.0, float("nan"), float("-inf")]}))
     assert (found[0], found[2]) == (1.0, float("-inf"))
     assert found[1] != found[1]

@@ -15,6 +15,7 @@ from components.common.errors import FinloopError
 from components.common.ledger import Ledger
 from components.common.ledger.sqlite import SqliteStore, patiently
 from components.common.records import Decision
+from tests.ledger_log import log_began
 
 
 def _refused(code: int) -> sqlite3.OperationalError:
@@ -86,11 +87,6 @@ def test_a_writer_that_does_not_end_is_one_clear_sentence(tmp_path: Path) -> Non
         second.writing(),
     ):
         pass
-
-
-def log_began(path: Path) -> bytes:
-    """What names the log's present life: SQLite draws it anew when it begins the log again."""
-    return Path(f"{path}-wal").read_bytes()[16:24]
 
 
 def test_a_tidy_log_begins_again_though_nobody_who_writes_has_copied_it(
